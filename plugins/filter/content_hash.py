@@ -1,0 +1,86 @@
+"""Names for built things that follow from what they are made of."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+DOCUMENTATION = """
+name: content_hash
+short_description: Hash of files, folders and a text
+version_added: "1.0"
+author: z2jh
+description:
+  - Says in 20 hexadecimal digits what the given files and folders contain, whatever folder the checkout lies in.
+  - File names, contents and executable bits count; owners, times and caches of Python tools do not.
+options:
+  _input:
+    description: A path, or a list of paths whose order counts.
+    type: raw
+    required: true
+  extra:
+    description: More that the result is made of, such as a version or a command line.
+    type: str
+    default: ""
+"""
+
+CACHES = frozenset({"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".ipynb_checkpoints"})
+DIGITS = 20
+
+
+def _files(path: Path) -> Iterator[tuple[str, Path]]:
+    """Yield every file under a path with the name it is hashed under, in a fixed order."""
+    if not path.exists():
+        raise AnsibleFilterError(f"content_hash: {path} does not exist")
+    if path.is_file():
+        yield path.name, path
+        return
+    for file in sorted(path.rglob("*")):
+        inside = file.relative_to(path)
+        if CACHES.isdisjoint(inside.parts) and not file.name.endswith(".egg-info") and file.is_file():
+            yield inside.as_posix(), file
+
+
+def content_hash(paths: str | Iterable[str], extra: str = "") -> str:
+    """Return 20 hexadecimal digits that say what files and folders contain.
+
+    Links are followed, so a linked program counts with its content.
+    """
+    digest = hashlib.sha256(extra.encode())
+    for path in [paths] if isinstance(paths, str) else paths:
+        digest.update(b"\0path")
+        for name, file in _files(Path(path)):
+            executable = "x" if file.stat().st_mode & 0o100 else "-"
+            with file.open("rb") as stream:
+                content = hashlib.file_digest(stream, "sha256").hexdigest()
+            digest.update(f"\0{name}\0{executable}\0{content}".encode())
+    return digest.hexdigest()[:DIGITS]
+
+
+def image_tags(images: Iterable[Mapping[str, Any]], checkout: str, programs: str, recipe: str = "") -> dict[str, str]:
+    """Return the tag of every image: a hash of its folder, inputs and programs, of its parent's tag and of the recipe.
+
+    Images stand in build order; `programs` is the folder of finished programs.
+    """
+    tags: dict[str, str] = {}
+    for image in images:
+        parent = image.get("parent", "")
+        if parent and parent not in tags:
+            raise AnsibleFilterError(f"image_tags: {image['name']} comes before its parent {parent}")
+        paths = [f"{checkout}/{image['folder']}/Containerfile"]
+        paths += [f"{checkout}/{path}" for path in image.get("inputs", [])]
+        paths += [f"{programs}/{program}" for program in image.get("programs", [])]
+        tags[image["name"]] = content_hash(paths, "\0".join([recipe, tags.get(parent, "")]))
+    return tags
+
+
+class FilterModule:
+    """Filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"content_hash": content_hash, "image_tags": image_tags}

@@ -1,0 +1,124 @@
+"""Names of built things: the same for the same content, another for any other."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+SOURCE = Path(__file__).parents[2] / "plugins/filter/content_hash.py"
+_spec = importlib.util.spec_from_file_location("content_hash", SOURCE)
+assert _spec is not None and _spec.loader is not None
+plugin = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(plugin)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a file in it and one below."""
+    made = tmp_path / "made"
+    (made / "below").mkdir(parents=True)
+    (made / "a").write_text("one")
+    (made / "below" / "b").write_text("two")
+    return made
+
+
+def test_same_content_elsewhere_has_the_same_hash(folder: Path, tmp_path: Path) -> None:
+    """The place of the checkout does not count."""
+    before = plugin.content_hash(str(folder))
+    assert plugin.content_hash(str(folder.rename(tmp_path / "elsewhere"))) == before
+    assert len(before) == 20
+
+
+@pytest.mark.parametrize("change", ["content", "name", "mode", "more"])
+def test_any_change_changes_the_hash(folder: Path, change: str) -> None:
+    """Content, names, executable bits and new files count."""
+    before = plugin.content_hash(str(folder))
+    file = folder / "below" / "b"
+    if change == "content":
+        file.write_text("three")
+    elif change == "name":
+        file.rename(folder / "below" / "c")
+    elif change == "mode":
+        file.chmod(0o755)
+    else:
+        (folder / "empty").touch()
+    assert plugin.content_hash(str(folder)) != before
+
+
+def test_caches_do_not_count(folder: Path) -> None:
+    """Running the code does not make it another."""
+    before = plugin.content_hash([str(folder)])
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "a.pyc").touch()
+    assert plugin.content_hash([str(folder)]) == before
+
+
+def test_extra_and_order_count(folder: Path) -> None:
+    """The recipe belongs to the content, and so does which path is which."""
+    one, two = str(folder / "a"), str(folder / "below" / "b")
+    assert plugin.content_hash([one, two]) != plugin.content_hash([two, one])
+    assert plugin.content_hash([one], "recipe") != plugin.content_hash([one])
+
+
+def test_a_link_counts_with_what_it_points_to(folder: Path, tmp_path: Path) -> None:
+    """Finished programs are links into folders of the cache."""
+    link = tmp_path / "a"
+    link.symlink_to(folder / "a")
+    assert plugin.content_hash(str(link)) == plugin.content_hash(str(folder / "a"))
+
+
+def test_a_missing_path_is_named(tmp_path: Path) -> None:
+    """A typing mistake must not pass as an empty input."""
+    with pytest.raises(AnsibleFilterError, match="nowhere"):
+        plugin.content_hash(str(tmp_path / "nowhere"))
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout with two images, of which one uses a shared file and a program."""
+    for name in ("base", "hub"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        (tmp_path / "images" / name / "Containerfile").write_text(f"FROM {name}")
+    (tmp_path / "shared").write_text("shared")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "tool").write_text("tool")
+    return tmp_path
+
+
+IMAGES = [
+    {"name": "base", "folder": "images/base"},
+    {"name": "hub", "folder": "images/hub", "parent": "base", "inputs": ["shared"], "programs": ["tool"]},
+]
+
+
+def tags(checkout: Path, recipe: str = "") -> dict[str, str]:
+    """Tags of the two images."""
+    result: dict[str, str] = plugin.image_tags(IMAGES, str(checkout), str(checkout / "bin"), recipe)
+    return result
+
+
+@pytest.mark.parametrize("changed", ["shared", "bin/tool", "images/hub/Containerfile"])
+def test_an_input_changes_only_its_image(checkout: Path, changed: str) -> None:
+    """What one image is made of does not rebuild the others."""
+    before = tags(checkout)
+    (checkout / changed).write_text("other")
+    after = tags(checkout)
+    assert after["base"] == before["base"]
+    assert after["hub"] != before["hub"]
+
+
+def test_a_parent_changes_its_children(checkout: Path) -> None:
+    """So does the recipe, for all."""
+    before = tags(checkout)
+    (checkout / "images/base/Containerfile").write_text("other")
+    assert not set(before.values()) & set(tags(checkout).values())
+    assert not set(tags(checkout).values()) & set(tags(checkout, "recipe").values())
+
+
+def test_a_child_before_its_parent_is_refused(checkout: Path) -> None:
+    """The list is the build order."""
+    with pytest.raises(AnsibleFilterError, match="hub comes before its parent base"):
+        plugin.image_tags(reversed(IMAGES), str(checkout), str(checkout / "bin"))
