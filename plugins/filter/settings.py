@@ -1,0 +1,329 @@
+"""The settings of the platform: what each may be, and one sentence for everything that cannot work."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+from urllib.parse import urlsplit
+
+DOCUMENTATION = """
+name: settings_findings
+short_description: What is wrong with the settings, one sentence each
+version_added: "1.0"
+author: z2jh
+description:
+  - Returns a list of sentences; each names a setting, says what is wrong and what to do. Empty when all is well.
+  - Values of secrets never appear in a sentence.
+options:
+  _input:
+    description: The value of each setting by its name.
+    type: dict
+    required: true
+  names:
+    description: Where each variable that the operator set comes from, by its name.
+    type: dict
+    default: {}
+  known:
+    description: Names of variables other than settings that may be set, such as those of roles.
+    type: list
+    elements: str
+    default: []
+  hosts:
+    description: Address of each node by its name.
+    type: dict
+    default: {}
+  groups:
+    description: Names of the groups of the inventory.
+    type: list
+    elements: str
+    default: []
+"""
+
+LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+HOSTNAME = re.compile(rf"{LABEL}(\.{LABEL})+")
+ORGANIZATION = re.compile(r"[A-Za-z0-9](-?[A-Za-z0-9]){0,38}")
+TEAM = re.compile(ORGANIZATION.pattern + r":[a-z0-9_-]+")
+PLACEHOLDER = re.compile(r"change.?me|xxx+|todo|secret|password|<.*>|your.*", re.IGNORECASE)
+GROUPS = ("all", "ungrouped", "cluster", "control_plane", "workers")
+SMALLEST_NODE_BLOCK = 24
+
+Check = Callable[[Any], str | None]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _choice(*options: str) -> Check:
+    """Accept one of the options; the nearest one is offered for a misspelt one."""
+
+    def check(value: Any) -> str | None:
+        if value in options:
+            return None
+        near = difflib.get_close_matches(str(value), options, 1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        return f"must be one of {', '.join(options)}, not {value!r}{hint}"
+
+    return check
+
+
+def _hostname(value: Any) -> str | None:
+    if not _is_text(value) or not value:
+        return "must be a host name such as hub.example.org"
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        pass
+    else:
+        return f"must be a host name, not the address {value}: sign-in and certificates need a name"
+    if len(value) <= 253 and HOSTNAME.fullmatch(value):
+        return None
+    if "/" in value or ":" in value:
+        return f"must be a bare host name such as hub.example.org, without scheme, port or path, not {value!r}"
+    return f"must be a host name in lower case with a dot, such as hub.example.org, not {value!r}"
+
+
+def _port(value: Any) -> str | None:
+    number = int(value) if _is_text(value) and value.isascii() and value.isdigit() else value
+    if isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= 65535:
+        return None
+    return f"must be a port number from 1 to 65535, not {value!r}"
+
+
+def _https_url(value: Any) -> str | None:
+    if not _is_text(value):
+        return f"must be an address such as https://github.com, not {value!r}"
+    try:
+        parts = urlsplit(value)
+        wrong_host = parts.port == 0 or _hostname(parts.hostname or "")
+    except ValueError:
+        return f"must be an address such as https://github.com, not {value!r}"
+    if parts.username or parts.password:
+        return "must not hold a user name or password"
+    if parts.scheme != "https":
+        return f"must begin with https://, not {value!r}: sign-in over plain http could be read on the way"
+    if wrong_host or parts.path or parts.query or parts.fragment:
+        return f"must be https:// and a host name without a path or trailing slash, such as https://github.com, not {value!r}"
+    return None
+
+
+def _list_of(pattern: re.Pattern[str], form: str) -> Check:
+    """Accept a list whose entries have the form named, each once."""
+
+    def check(value: Any) -> str | None:
+        if not isinstance(value, list):
+            return f"must be a list of {form}, not {value!r}"
+        for entry in value:
+            if not _is_text(entry) or not pattern.fullmatch(entry):
+                return f"must be a list of {form}; {entry!r} is not one"
+        twice = [entry for entry in value if value.count(entry) > 1]
+        return f"names {twice[0]!r} twice" if twice else None
+
+    return check
+
+
+def _cidr(value: Any) -> str | None:
+    if not _is_text(value) or "/" not in value:
+        return f"must be an IPv4 network such as 10.244.0.0/16, not {value!r}"
+    try:
+        network = ipaddress.IPv4Network(value, strict=False)
+    except ValueError:
+        return f"must be an IPv4 network such as 10.244.0.0/16, not {value!r}"
+    if value != str(network):
+        return f"must be a network, not an address in one: write {network} in place of {value}"
+    if not network.is_private:
+        return f"must be a private network such as 10.244.0.0/16; {value} belongs to someone on the Internet"
+    return None
+
+
+def _absolute_path(value: Any) -> str | None:
+    if not _is_text(value) or not value.startswith("/"):
+        return f"must be a path from the root, such as /var/cache/z2jh, not {value!r}"
+    if value.strip("/").count("/") < 1 or ".." in value.split("/"):
+        return f"must be a folder of its own, such as /var/cache/z2jh, not {value!r}"
+    if re.search(r"\s|:", value):
+        return f"must not hold blanks or colons, as {value!r} does: it is mounted into containers"
+    return None
+
+
+def _credential(value: Any) -> str | None:
+    if not _is_text(value):
+        return "must be a text in quotes"
+    if value != value.strip() or re.search(r"\s", value):
+        return "must not hold blanks or line ends: copy it again"
+    if PLACEHOLDER.fullmatch(value):
+        return "is still a placeholder: put the real one in its place"
+    return None
+
+
+def _chart(value: Any) -> str | None:
+    if _is_text(value) and (value == "" or value.startswith(("/", "https://", "oci://"))):
+        return None
+    return f"must be empty, a path from the root, or an address that begins with https:// or oci://, not {value!r}"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting: how its value is checked."""
+
+    name: str
+    check: Check
+    secret: bool = False
+
+
+SETTINGS = (
+    Setting("place", _choice("local", "hosts", "eks", "existing")),
+    Setting("artifact_source", _choice("auto", "upstream", "registries")),
+    Setting("hub_hostname", _hostname),
+    Setting("hub_port", _port),
+    Setting("github_standin_hostname", _hostname),
+    Setting("github_standin_port", _port),
+    Setting("github_url", _https_url),
+    Setting("github_client_id", _credential, secret=True),
+    Setting("github_client_secret", _credential, secret=True),
+    Setting(
+        "github_allowed_organizations",
+        _list_of(re.compile(f"{ORGANIZATION.pattern}|{TEAM.pattern}"), "'organization' or 'organization:team'"),
+    ),
+    Setting("github_admin_teams", _list_of(TEAM, "'organization:team'")),
+    Setting("node_cidr", _cidr),
+    Setting("pod_cidr", _cidr),
+    Setting("service_cidr", _cidr),
+    Setting("jupyterhub_chart", _chart),
+    Setting("dask_gateway_chart", _chart),
+    Setting("cache_dir", _absolute_path),
+)
+NAMES = tuple(setting.name for setting in SETTINGS)
+
+
+def _unknown(names: Mapping[str, str], known: Iterable[str]) -> Iterator[str]:
+    """Name every variable that is set and that nothing reads."""
+    candidates = [*NAMES, *known]
+    for name, origin in sorted(names.items()):
+        if name in candidates or name.startswith("ansible_"):
+            continue
+        near = difflib.get_close_matches(name, candidates, 1, 0.7)
+        hint = f"did you mean {near[0]}?" if near else "remove it, or see group_vars/all/settings.yml for what there is."
+        yield f"{origin} sets {name}, which is no setting: {hint}"
+
+
+def _single(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Check each setting by itself; yields its name and a sentence."""
+    for setting in SETTINGS:
+        if setting.name not in values or values[setting.name] is None:
+            yield setting.name, f"{setting.name} has no value: set it in group_vars/all/settings.yml."
+        elif problem := setting.check(values[setting.name]):
+            yield setting.name, f"{setting.name} {problem}."
+
+
+def _networks(values: Mapping[str, Any], hosts: Mapping[str, Any]) -> Iterator[str]:
+    """Check the networks against each other and the nodes' addresses against them."""
+    names = ["pod_cidr", "service_cidr"]
+    if values["place"] == "local":
+        names.insert(0, "node_cidr")
+    networks = {name: ipaddress.ip_network(values[name]) for name in names}
+    for one, other in combinations(names, 2):
+        if networks[one].overlaps(networks[other]):
+            yield f"{one} {networks[one]} and {other} {networks[other]} overlap: choose another network for one of them."
+    if networks["pod_cidr"].prefixlen > SMALLEST_NODE_BLOCK - 2:
+        yield (
+            f"pod_cidr {networks['pod_cidr']} is too small: every node takes a /{SMALLEST_NODE_BLOCK} of it, "
+            f"so write a /{SMALLEST_NODE_BLOCK - 2} or larger, such as 10.244.0.0/16."
+        )
+    if not 12 <= networks["service_cidr"].prefixlen <= SMALLEST_NODE_BLOCK:
+        yield f"service_cidr {networks['service_cidr']} must be from a /12 to a /{SMALLEST_NODE_BLOCK}, such as 10.96.0.0/16."
+    yield from _addresses(hosts, networks)
+
+
+def _addresses(hosts: Mapping[str, Any], networks: Mapping[str, Any]) -> Iterator[str]:
+    """Check the address of each node."""
+    taken: dict[Any, str] = {}
+    for host, value in sorted(hosts.items()):
+        try:
+            address = ipaddress.IPv4Address(str(value))
+        except ValueError:
+            yield f"node_ip of {host} must be an IPv4 address, not {value!r}."
+            continue
+        if address in taken:
+            yield f"node_ip {address} is given to both {taken[address]} and {host}: give each node its own."
+        taken[address] = host
+        if "node_cidr" in networks and address not in list(networks["node_cidr"].hosts())[1:]:
+            yield f"node_ip {address} of {host} is not a free address of node_cidr {networks['node_cidr']}: choose one after its second."
+        for name in ("pod_cidr", "service_cidr"):
+            if address in networks[name]:
+                yield f"node_ip {address} of {host} lies in {name} {networks[name]}: choose another network for one of them."
+
+
+def _credentials(values: Mapping[str, Any]) -> Iterator[str]:
+    """Ask for the credentials of a real GitHub, and say how to get them."""
+    missing = [name for name in ("github_client_id", "github_client_secret") if not values[name]]
+    if missing:
+        callback = f"https://{values['hub_hostname']}" + ("" if int(values["hub_port"]) == 443 else f":{values['hub_port']}")
+        yield (
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing: create an OAuth app at "
+            f"{values['github_url']}/settings/applications/new with the callback URL {callback}/hub/oauth_callback, then give its "
+            "client ID and a client secret as GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET in the environment, or as "
+            "github_client_id and github_client_secret in group_vars/all/vault.yml (ansible-vault create group_vars/all/vault.yml)."
+        )
+
+
+def _together(values: Mapping[str, Any]) -> Iterator[str]:
+    """Check the settings that depend on each other."""
+    standin = f"https://{values['github_standin_hostname']}:{values['github_standin_port']}"
+    local = values["place"] == "local"
+    if not (local and values["github_url"] == standin):
+        yield from _credentials(values)
+    if not local and values["github_url"] == standin:
+        yield f"github_url {standin} is the stand-in, which lets anyone in: it is for place local; write https://github.com."
+    if not local and values["hub_hostname"].endswith(".test"):
+        yield f"hub_hostname {values['hub_hostname']} leads nowhere outside place local: set the name that people will open."
+    if not values["github_allowed_organizations"]:
+        yield "github_allowed_organizations is empty, so nobody could sign in: name at least one organization, as in ['my-organization']."
+    if local and values["hub_hostname"] == values["github_standin_hostname"]:
+        yield "hub_hostname and github_standin_hostname are the same: sign-in needs two names."
+    if local and int(values["hub_port"]) == int(values["github_standin_port"]):
+        yield f"hub_port and github_standin_port are both {values['hub_port']}: give each its own port."
+
+
+def _grouped(groups: Iterable[str], place: str) -> Iterator[str]:
+    """Check the groups of the inventory."""
+    groups = list(groups)
+    if place not in ("local", "hosts"):
+        return
+    for group in sorted(groups):
+        near = difflib.get_close_matches(group, GROUPS, 1, 0.7)
+        if group not in GROUPS and near:
+            yield f"The inventory has a group {group}, which nothing reads: did you mean {near[0]}?"
+    if "control_plane" not in groups:
+        yield "The inventory has no group control_plane: name at least one host in it, as hosts.example does."
+
+
+def settings_findings(
+    values: Mapping[str, Any],
+    names: Mapping[str, str] | None = None,
+    known: Iterable[str] = (),
+    hosts: Mapping[str, Any] | None = None,
+    groups: Iterable[str] | None = None,
+) -> list[str]:
+    """Say what is wrong with the settings, one sentence each; see DOCUMENTATION."""
+    findings = list(_unknown(names or {}, known))
+    wrong = dict(_single(values))
+    findings += wrong.values()
+    if not wrong:
+        findings += [*_together(values), *_networks(values, hosts or {})]
+    if groups is not None and "place" not in wrong:
+        findings += _grouped(groups, values["place"])
+    return findings
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Name the filters of this file."""
+        return {"settings_findings": settings_findings}

@@ -1,0 +1,87 @@
+# shellcheck shell=bash
+# Shared by the scripts beside it; sourced, never run. The scripts run from the top of the checkout.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+INVENTORY=${INVENTORY:-hosts}
+cache_dir=${Z2JH_CACHE_DIR:-/var/cache/z2jh}
+
+say() { printf '%s\n' "$*" >&2; }
+die() {
+    printf 'Stopped: %s\n' "$1" >&2
+    exit "${2:-1}"
+}
+
+# The Debian packages that are listed in requirements/debian.txt and in the files named, but are not installed.
+missing_packages() {
+    local package
+    sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$@" | while read -r package; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf '%s\n' "$package"
+    done
+}
+
+# Installs the packages listed in the files named. Asks apt nothing when all of them are there.
+install_packages() {
+    local missing log
+    if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+        die "This machine has no apt: run from a Debian 12 or Ubuntu 24.04 machine."
+    fi
+    mapfile -t missing < <(missing_packages "$@")
+    [ "${#missing[@]}" -gt 0 ] || return 0
+    [ "$(id -u)" = 0 ] ||
+        die "These Debian packages are missing and only root can install them: ${missing[*]}. Run as root (sudo make up)."
+    say "Installing ${#missing[@]} Debian packages: ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq || die "Debian's package mirror does not answer: look at the lines above and at /etc/apt/sources.list."
+    log=$(mktemp)
+    apt-get install -qq --no-install-recommends -o Dpkg::Use-Pty=0 "${missing[@]}" >"$log" 2>&1 ||
+        die "apt-get could not install ${missing[*]}: $(tail -n 1 "$log") (everything it said is in $log)"
+    rm -f "$log"
+}
+
+# use_venv ansible|test: puts the virtual environment of requirements/<name>.txt first in PATH, making it when it is
+# missing. Its folder is named after the lock's hash; one that was cut off while it was made is made again.
+use_venv() {
+    local lock=requirements/$1.txt venv
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+        die "Python 3.11 or newer is needed to run Ansible: install python3 (Debian 12 has 3.11)."
+    venv=$cache_dir/venv-$1-$({ cat "$lock"; python3 --version; } | sha256sum | cut -c1-16)
+    if [ ! -e "$venv/complete" ]; then
+        mkdir -p "$cache_dir" 2>/dev/null || true
+        [ -w "$cache_dir" ] ||
+            die "$cache_dir cannot be written: run as root, or name another folder in Z2JH_CACHE_DIR."
+        say "Making the virtual environment from $lock (about a minute) ..."
+        # Scripts in a virtual environment name its folder, so it is made in its place; "complete" is written last.
+        rm -rf "$venv"
+        python3 -m venv "$venv" || die "No virtual environment could be made: install Debian's python3-venv."
+        "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-compile --require-hashes -r "$lock" ||
+            die "pip could not install $lock: PyPI (or the index pip is configured for) did not answer, or a file did not match its hash; the lines above name it."
+        : >"$venv/complete"
+        prune_venvs "$1" "$venv"
+    fi
+    export PATH="$venv/bin:$PATH"
+}
+
+# Removes the environments of earlier locks that nothing has used for two weeks.
+prune_venvs() {
+    find "$cache_dir" -maxdepth 1 -type d -name "venv-$1-*" ! -path "$2" -mtime +14 -exec rm -rf {} +
+}
+
+# The configuration of kubectl, or nothing when no platform was made from this checkout.
+kubeconfig() {
+    [ ! -s state/kubeconfig ] || printf '%s\n' "$PWD/state/kubeconfig"
+}
+
+# True when the platform answers: the sign-in address of state/status.yml over https.
+running() {
+    local url ca
+    [ -s state/status.yml ] || return 1
+    url=$(status_value url)
+    ca=$(status_value ca)
+    [ -n "$url" ] && curl --silent --fail --output /dev/null --max-time 10 ${ca:+--cacert "$ca"} "$url/hub/health"
+}
+
+# status_value KEY: one value of state/status.yml.
+status_value() {
+    sed -n "s/^$1: *//p" state/status.yml | sed -e 's/^"\(.*\)"$/\1/' -e "s/^'\(.*\)'\$/\1/"
+}
