@@ -1,0 +1,1 @@
+"""What joins JupyterHub to the rest of this platform."""

@@ -1,0 +1,148 @@
+"""The authenticator against a GitHub that answers as told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from io import BytesIO
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
+from tornado.httputil import HTTPHeaders
+from traitlets.config import Config
+from z2jh_hub.github import GitHubAuthenticator, GitHubUnavailable
+
+API = "https://github.test/api/v3"
+PERSON = {"login": "edwin", "id": 7, "email": "e@example.org"}
+TEAMS = [{"slug": "operators", "organization": {"login": "stars"}}]
+LIMIT = (403, {"message": "API rate limit exceeded"}, {"X-RateLimit-Remaining": "0"})
+SECONDARY = (403, {"message": "You have exceeded a secondary rate limit"}, {})
+
+
+class FakeGitHub:
+    """Answers by path; each answer is (status, body, headers) or an exception."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {
+            "/user": (200, PERSON, {}),
+            "/user/teams": (200, TEAMS, {}),
+            "/orgs/stars/members/edwin": (204, None, {}),
+        }
+
+    async def fetch(self, request: HTTPRequest, raise_error: bool = True) -> HTTPResponse:
+        answer = self.answers[request.url.removeprefix(API).partition("?")[0]]
+        if isinstance(answer, Exception):
+            raise answer
+        status, body, headers = answer
+        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        response = HTTPResponse(request, status, headers=HTTPHeaders(headers), buffer=BytesIO(raw))
+        if raise_error:
+            response.rethrow()
+        return response
+
+
+class FakeUser(SimpleNamespace):
+    """A person whose sign-in is remembered."""
+
+    async def get_auth_state(self) -> dict[str, Any]:
+        return {"token_response": {"access_token": "t", "token_type": "bearer", "scope": "read:org"}}
+
+
+@pytest.fixture
+def github() -> FakeGitHub:
+    return FakeGitHub()
+
+
+@pytest.fixture
+def authenticator(github: FakeGitHub) -> GitHubAuthenticator:
+    config = Config()
+    config.GitHubOAuthenticator.update(
+        github_url="https://github.test",
+        client_id="id",
+        client_secret="secret",
+        scope=["read:user", "read:org"],
+        allowed_organizations={"stars"},
+        manage_groups=True,
+        admin_groups={"stars:operators"},
+        populate_teams_in_auth_state=True,
+        enable_auth_state=True,
+    )
+    return GitHubAuthenticator(config=config, http_client=github)
+
+
+def refresh(authenticator: GitHubAuthenticator) -> Any:
+    return asyncio.run(authenticator.refresh_user(FakeUser(name="edwin")))
+
+
+def test_a_member_is_refreshed_with_teams_and_admin(authenticator: GitHubAuthenticator) -> None:
+    refreshed = refresh(authenticator)
+    assert refreshed["name"] == "edwin"
+    assert refreshed["groups"] == ["stars:operators"]
+    assert refreshed["admin"] is True
+
+
+@pytest.mark.parametrize("path", ["/user", "/user/teams", "/orgs/stars/members/edwin"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (500, {}, {}),
+        (502, b"<html>", {}),
+        (429, {}, {}),
+        LIMIT,
+        SECONDARY,
+        HTTPClientError(599, "Timeout"),
+        ConnectionRefusedError("refused"),
+    ],
+    ids=["500", "502", "429", "rate-limit", "secondary-limit", "timeout", "refused"],
+)
+def test_an_outage_logs_nobody_out(
+    authenticator: GitHubAuthenticator, github: FakeGitHub, path: str, answer: Any
+) -> None:
+    github.answers["/user/teams"] = (200, [], {})  # not an administrator, so membership is asked for
+    github.answers[path] = answer
+    assert refresh(authenticator) is True
+
+
+@pytest.mark.parametrize("body", [b"<html>not json", b"[]", b"null", b"{}", b'{"login": 1}'])
+def test_garbage_logs_nobody_out(authenticator: GitHubAuthenticator, github: FakeGitHub, body: bytes) -> None:
+    github.answers["/user"] = (200, body, {})
+    assert refresh(authenticator) is True
+
+
+def test_a_revoked_token_needs_a_new_sign_in(authenticator: GitHubAuthenticator, github: FakeGitHub) -> None:
+    github.answers["/user"] = (401, {"message": "Bad credentials"}, {})
+    assert refresh(authenticator) is False
+
+
+def test_a_plain_403_is_a_refusal(authenticator: GitHubAuthenticator, github: FakeGitHub) -> None:
+    github.answers["/user"] = (403, {"message": "Sorry. Your account was suspended"}, {})
+    assert refresh(authenticator) is False
+
+
+def test_leaving_the_organization_ends_access(authenticator: GitHubAuthenticator, github: FakeGitHub) -> None:
+    github.answers["/user/teams"] = (200, [], {})
+    github.answers["/orgs/stars/members/edwin"] = (404, {"message": "Not Found"}, {})
+    assert refresh(authenticator) is False
+
+
+def test_an_outage_at_sign_in_is_said_so(authenticator: GitHubAuthenticator, github: FakeGitHub) -> None:
+    github.answers["/user/teams"] = (200, [], {})
+    github.answers["/orgs/stars/members/edwin"] = (503, {}, {})
+    auth_model = {
+        "admin": None,
+        "auth_state": {"token_response": {"access_token": "t", "token_type": "bearer"}},
+    }
+    with pytest.raises(GitHubUnavailable) as caught:
+        asyncio.run(authenticator.check_allowed("edwin", auth_model))
+    assert caught.value.status_code == 503
+
+
+def test_refused_people_read_which_organization(authenticator: GitHubAuthenticator) -> None:
+    assert "members of stars," in authenticator.custom_403_message
+
+
+def test_nobody_is_let_in_by_default() -> None:
+    bare = GitHubAuthenticator(client_id="id", client_secret="secret")
+    assert not asyncio.run(bare.check_allowed("edwin", {"admin": None, "auth_state": {}}))
