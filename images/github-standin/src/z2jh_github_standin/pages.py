@@ -200,7 +200,7 @@ class Pages:
         image = (
             '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48" width="48" height="48">'
             f'<circle cx="24" cy="24" r="24" fill="{COLOURS[number % len(COLOURS)]}"/>'
-            '<text x="24" y="25" fill="#fff" font-family="sans-serif" font-size="18" text-anchor="middle" '
+            '<text x="24" y="24" fill="#fff" font-family="sans-serif" font-size="18" text-anchor="middle" '
             f'dominant-baseline="central">{html.escape(initials)}</text></svg>'
         )
         headers = {"content-security-policy": "default-src 'none'", "cache-control": "max-age=3600"}
