@@ -28,6 +28,10 @@ options:
     description: Where each variable that the operator set comes from, by its name.
     type: dict
     default: {}
+  undefined:
+    description: Why a setting's value cannot be worked out, by its name.
+    type: dict
+    default: {}
   known:
     description: Names of variables other than settings that may be set, such as those of roles.
     type: list
@@ -49,7 +53,8 @@ HOSTNAME = re.compile(rf"{LABEL}(\.{LABEL})+")
 ORGANIZATION = re.compile(r"[A-Za-z0-9](-?[A-Za-z0-9]){0,38}")
 TEAM = re.compile(ORGANIZATION.pattern + r":[a-z0-9_-]+")
 PLACEHOLDER = re.compile(r"change.?me|xxx+|todo|secret|password|<.*>|your.*", re.IGNORECASE)
-GROUPS = ("all", "ungrouped", "cluster", "control_plane", "workers")
+GROUPS = ("all", "ungrouped", "local", "cluster", "control_plane", "workers")
+OF_ANSIBLE = ("ansible_", "inventory_dir", "inventory_file")
 SMALLEST_NODE_BLOCK = 24
 
 Check = Callable[[Any], str | None]
@@ -141,6 +146,12 @@ def _cidr(value: Any) -> str | None:
     return None
 
 
+def _network_prefix(value: Any) -> str | None:
+    if _is_text(value) and value.count(".") == 2 and _cidr(f"{value}.0/24") is None:
+        return None
+    return f"must be the first three numbers of a private network, such as 10.89.40, not {value!r}"
+
+
 def _absolute_path(value: Any) -> str | None:
     if not _is_text(value) or not value.startswith("/"):
         return f"must be a path from the root, such as /var/cache/z2jh, not {value!r}"
@@ -191,7 +202,7 @@ SETTINGS = (
         _list_of(re.compile(f"{ORGANIZATION.pattern}|{TEAM.pattern}"), "'organization' or 'organization:team'"),
     ),
     Setting("github_admin_teams", _list_of(TEAM, "'organization:team'")),
-    Setting("node_cidr", _cidr),
+    Setting("local_network_prefix", _network_prefix),
     Setting("pod_cidr", _cidr),
     Setting("service_cidr", _cidr),
     Setting("jupyterhub_chart", _chart),
@@ -205,17 +216,21 @@ def _unknown(names: Mapping[str, str], known: Iterable[str]) -> Iterator[str]:
     """Name every variable that is set and that nothing reads."""
     candidates = [*NAMES, *known]
     for name, origin in sorted(names.items()):
-        if name in candidates or name.startswith("ansible_"):
+        if name in candidates or name.startswith(OF_ANSIBLE):
             continue
         near = difflib.get_close_matches(name, candidates, 1, 0.7)
-        hint = f"did you mean {near[0]}?" if near else "remove it, or see group_vars/all/settings.yml for what there is."
+        hint = (
+            f"did you mean {near[0]}?" if near else "remove it, or see group_vars/all/settings.yml for what there is."
+        )
         yield f"{origin} sets {name}, which is no setting: {hint}"
 
 
-def _single(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _single(values: Mapping[str, Any], undefined: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Check each setting by itself; yields its name and a sentence."""
     for setting in SETTINGS:
-        if setting.name not in values or values[setting.name] is None:
+        if setting.name in undefined:
+            yield setting.name, f"{setting.name} cannot be worked out: {undefined[setting.name].rstrip('.')}."
+        elif setting.name not in values or values[setting.name] is None:
             yield setting.name, f"{setting.name} has no value: set it in group_vars/all/settings.yml."
         elif problem := setting.check(values[setting.name]):
             yield setting.name, f"{setting.name} {problem}."
@@ -223,11 +238,10 @@ def _single(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _networks(values: Mapping[str, Any], hosts: Mapping[str, Any]) -> Iterator[str]:
     """Check the networks against each other and the nodes' addresses against them."""
-    names = ["pod_cidr", "service_cidr"]
+    networks = {name: ipaddress.IPv4Network(values[name]) for name in ("pod_cidr", "service_cidr")}
     if values["place"] == "local":
-        names.insert(0, "node_cidr")
-    networks = {name: ipaddress.ip_network(values[name]) for name in names}
-    for one, other in combinations(names, 2):
+        networks["local_network_prefix"] = ipaddress.IPv4Network(f"{values['local_network_prefix']}.0/24")
+    for one, other in combinations(networks, 2):
         if networks[one].overlaps(networks[other]):
             yield f"{one} {networks[one]} and {other} {networks[other]} overlap: choose another network for one of them."
     if networks["pod_cidr"].prefixlen > SMALLEST_NODE_BLOCK - 2:
@@ -240,10 +254,13 @@ def _networks(values: Mapping[str, Any], hosts: Mapping[str, Any]) -> Iterator[s
     yield from _addresses(hosts, networks)
 
 
-def _addresses(hosts: Mapping[str, Any], networks: Mapping[str, Any]) -> Iterator[str]:
+def _addresses(hosts: Mapping[str, Any], networks: Mapping[str, ipaddress.IPv4Network]) -> Iterator[str]:
     """Check the address of each node."""
     taken: dict[Any, str] = {}
     for host, value in sorted(hosts.items()):
+        if not value:
+            yield f"{host} has no address: end its name with a number, as in worker2, or give it node_ip= in the inventory."
+            continue
         try:
             address = ipaddress.IPv4Address(str(value))
         except ValueError:
@@ -252,8 +269,9 @@ def _addresses(hosts: Mapping[str, Any], networks: Mapping[str, Any]) -> Iterato
         if address in taken:
             yield f"node_ip {address} is given to both {taken[address]} and {host}: give each node its own."
         taken[address] = host
-        if "node_cidr" in networks and address not in list(networks["node_cidr"].hosts())[1:]:
-            yield f"node_ip {address} of {host} is not a free address of node_cidr {networks['node_cidr']}: choose one after its second."
+        local = networks.get("local_network_prefix")
+        if local and address not in list(local.hosts())[1:]:
+            yield f"node_ip {address} of {host} is no free address of {local}: choose one from {local[2]} to {local[-2]}."
         for name in ("pod_cidr", "service_cidr"):
             if address in networks[name]:
                 yield f"node_ip {address} of {host} lies in {name} {networks[name]}: choose another network for one of them."
@@ -263,7 +281,9 @@ def _credentials(values: Mapping[str, Any]) -> Iterator[str]:
     """Ask for the credentials of a real GitHub, and say how to get them."""
     missing = [name for name in ("github_client_id", "github_client_secret") if not values[name]]
     if missing:
-        callback = f"https://{values['hub_hostname']}" + ("" if int(values["hub_port"]) == 443 else f":{values['hub_port']}")
+        callback = f"https://{values['hub_hostname']}" + (
+            "" if int(values["hub_port"]) == 443 else f":{values['hub_port']}"
+        )
         yield (
             f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing: create an OAuth app at "
             f"{values['github_url']}/settings/applications/new with the callback URL {callback}/hub/oauth_callback, then give its "
@@ -307,12 +327,13 @@ def settings_findings(
     values: Mapping[str, Any],
     names: Mapping[str, str] | None = None,
     known: Iterable[str] = (),
+    undefined: Mapping[str, str] | None = None,
     hosts: Mapping[str, Any] | None = None,
     groups: Iterable[str] | None = None,
 ) -> list[str]:
     """Say what is wrong with the settings, one sentence each; see DOCUMENTATION."""
     findings = list(_unknown(names or {}, known))
-    wrong = dict(_single(values))
+    wrong = dict(_single(values, undefined or {}))
     findings += wrong.values()
     if not wrong:
         findings += [*_together(values), *_networks(values, hosts or {})]

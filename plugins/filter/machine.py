@@ -1,0 +1,58 @@
+"""One sentence for everything that a machine lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+DOCUMENTATION = """
+name: machine_findings
+short_description: What a machine lacks, one sentence each
+version_added: "1.0"
+author: z2jh
+description:
+  - Compares what the module machine_probe found with what is needed. Empty when all is well.
+options:
+  _input:
+    description: What machine_probe returned.
+    type: dict
+    required: true
+  memory_gib:
+    description: Memory that is needed.
+    type: int
+    required: true
+  disk_gib:
+    description: Free disk that is needed in each folder.
+    type: int
+    required: true
+"""
+
+
+def machine_findings(probe: Mapping[str, Any], memory_gib: int, disk_gib: int) -> list[str]:
+    """Say what the machine lacks; see DOCUMENTATION."""
+    findings = []
+    if probe["uid"] != 0:
+        findings.append("Only root can make node containers on this machine: run it as root (sudo make up).")
+    # A machine sold with 6 GiB shows a little less.
+    if probe["memory_mib"] < memory_gib * 1024 * 0.95:
+        findings.append(
+            f"This machine has {probe['memory_mib'] / 1024:.1f} GiB of memory and {memory_gib} GiB are needed: use a larger one."
+        )
+    for folder, free in probe["free_mib"].items():
+        if free < disk_gib * 1024:
+            findings.append(
+                f"{folder} has {free / 1024:.1f} GiB of free disk and {disk_gib} GiB are needed: free some, or mount a larger disk there."
+            )
+    for port, program in probe["taken"].items():
+        findings.append(
+            f"Port {port} of this machine is taken by {program}: stop it, or set hub_port or github_standin_port to a free port."
+        )
+    return findings
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Name the filters of this file."""
+        return {"machine_findings": machine_findings}
