@@ -26,8 +26,6 @@ from typing import Any
 from z2jh_archive import BUCKET, INDEX_KEY, synthetic
 from z2jh_archive.sources import SOURCES, SeedError, read
 
-# One time for all that is served as Last-Modified, so that two builds of the same sources are the same.
-TIMESTAMP = 1767225600
 POLICY = {
     "Version": "2012-10-17",
     "Statement": [
@@ -127,13 +125,12 @@ def _upload(url: str, account: dict[str, str], frames: int) -> int:
 
 
 def _freeze(destination: Path) -> None:
-    """Remove the server's own leftovers; make the rest readable for all, writable for none, and of one time."""
+    """Remove the server's own leftovers; make the rest readable for all and writable for none."""
     bucket = destination / "data" / BUCKET
     for leftover in (*destination.glob("*/.sgwtmp"), *destination.glob("*/.vgwlocks"), bucket / ".sgwtmp"):
         shutil.rmtree(leftover, ignore_errors=True)
     for path in sorted(destination.rglob("*"), reverse=True):
         path.chmod(0o555 if path.is_dir() else 0o444)
-        os.utime(path, (TIMESTAMP, TIMESTAMP))
 
 
 def make(destination: Path, frames: int = synthetic.FRAMES) -> int:
