@@ -9,9 +9,13 @@ import pytest
 from z2jh_archive import seed
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "binary: needs the program versitygw, which make up builds")
+
+
 @pytest.fixture(scope="session")
 def versitygw() -> str:
-    places = (os.environ.get("VERSITYGW"), "versitygw", "/tmp/bin/versitygw")
+    places = (os.environ.get("VERSITYGW"), "versitygw", "/var/cache/z2jh/bin/versitygw", "/tmp/bin/versitygw")
     found = next((path for path in map(shutil.which, filter(None, places)) if path), None)
     if not found:
         pytest.fail("no versitygw: set VERSITYGW to its path, or run the others only with -m 'not binary'")

@@ -1,7 +1,6 @@
 """The S3 server over the seeded tree, read-only and as an ordinary user, asked without any signature."""
 
 import hashlib
-import io
 import json
 import os
 import stat
@@ -10,7 +9,6 @@ import urllib.request
 
 import boto3
 import pytest
-from astropy.io import fits
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -159,12 +157,3 @@ def test_an_ordinary_user_can_serve_it(tree, as_user_1000):
         assert client.get_object(Bucket=BUCKET, Key=CANDELS.key)["ContentLength"] == 167040
         with pytest.raises(ClientError):
             client.put_object(Bucket=BUCKET, Key="mine", Body=b"x")
-
-
-def test_astropy_reads_a_part(served, monkeypatch):
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", served[0])
-    options = {"anon": True, "default_block_size": 20000}
-    with fits.open(f"s3://{BUCKET}/{CANDELS.key}", fsspec_kwargs=options) as extensions:
-        corner = extensions[2].section[40:60, 40:60]
-    with fits.open(io.BytesIO(sources.read(CANDELS))) as extensions:
-        assert (corner == extensions[2].data[40:60, 40:60]).all()
