@@ -1,90 +1,21 @@
-"""Rendering charts with our values files, for the tests in this folder."""
+"""Fixtures that run helm on the charts of this project."""
 
 from __future__ import annotations
 
-import copy
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from jinja2.nativetypes import NativeEnvironment
 
-ROOT = Path(__file__).resolve().parents[2]
-DIGEST = "sha256:" + "0123456789abcdef" * 4
-Values = dict[str, Any]
+# Tests are imported by path, so what they share is not found by itself.
+sys.path.insert(0, str(Path(__file__).parent))
 
-
-def _image(name: str) -> dict[str, str]:
-    repository, tag = f"registry.z2jh.internal:5000/z2jh/{name}", "0123456789ab"
-    return {
-        "repository": repository,
-        "tag": tag,
-        "digest": DIGEST,
-        "tag_digest": f"{tag}@{DIGEST}",
-        "ref": f"{repository}:{tag}@{DIGEST}",
-    }
-
-
-# What Ansible would know when it renders helm-values/.
-VARIABLES: Values = {
-    "images_built": {
-        name: _image(name)
-        for name in ("base", "minimal", "astronomy", "hub", "proxy", "dask-gateway", "github-standin", "archive")
-    },
-    "hub_url": "https://hub.z2jh.test:8443",
-    "github_url": "https://github.z2jh.test:8444",
-    "github_client_id": "sample-client",
-    "github_client_secret": "sample-secret",
-    "github_allowed_organizations": ["space-telescope-demo"],
-    "github_admin_teams": ["space-telescope-demo:operators"],
-    "jupyterhub_storage_class": "local-path",
-    "jupyterhub_home_capacity": "2Gi",
-    "jupyterhub_pause_image": {"name": "registry.z2jh.internal:5000/z2jh/pause", "tag": "3.10.2"},
-}
-
-
-def merge(base: Any, over: Any) -> Any:
-    """Lay values over others as the roles do: maps are merged, lists appended."""
-    if isinstance(base, dict) and isinstance(over, dict):
-        return base | {key: merge(base[key], value) if key in base else value for key, value in over.items()}
-    if isinstance(base, list) and isinstance(over, list):
-        return base + over
-    return over
-
-
-def render_values(*names: str, **variables: Any) -> Values:
-    """Return the files of helm-values/ merged in order, with their expressions evaluated."""
-    environment = NativeEnvironment()
-    known = VARIABLES | variables
-
-    def evaluate(node: Any) -> Any:
-        if isinstance(node, dict):
-            return {key: evaluate(value) for key, value in node.items()}
-        if isinstance(node, list):
-            return [evaluate(value) for value in node]
-        if isinstance(node, str) and "{{" in node:
-            return environment.from_string(node).render(known)
-        return node
-
-    values: Values = {}
-    for name in names:
-        values = merge(values, evaluate(yaml.safe_load((ROOT / "helm-values" / name).read_text(encoding="utf-8"))))
-    return copy.deepcopy(values)
-
-
-class Rendered(list[Values]):
-    """The objects that a chart renders."""
-
-    def one(self, kind: str, name: str) -> Values:
-        """Return the only object of this kind and name."""
-        found = [item for item in self if (item["kind"], item["metadata"]["name"]) == (kind, name)]
-        assert len(found) == 1, f"{len(found)} objects {kind}/{name}"
-        return found[0]
+from rendering import ROOT, Rendered, Values
 
 
 @pytest.fixture(scope="session")
@@ -101,47 +32,17 @@ def helm() -> Callable[..., subprocess.CompletedProcess[str]]:
     return run
 
 
-@pytest.fixture
-def template(helm: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> Callable[..., Rendered]:
+@pytest.fixture(scope="session")
+def template(
+    helm: Callable[..., subprocess.CompletedProcess[str]], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Rendered]:
     """Render a chart of charts/ with values."""
 
     def render(chart: str, values: Values, namespace: str = "jupyterhub") -> Rendered:
-        path = tmp_path / "values.yaml"
+        path = tmp_path_factory.mktemp("values") / "values.yaml"
         path.write_text(yaml.safe_dump(values), encoding="utf-8")
         result = helm("template", chart, str(ROOT / "charts" / chart), "--namespace", namespace, "--values", str(path))
         assert result.returncode == 0, result.stderr
         return Rendered(item for item in yaml.safe_load_all(result.stdout) if item)
 
     return render
-
-
-def restricted_violations(pod: Values) -> list[str]:
-    """Say what Pod Security `restricted` would refuse in a pod's spec."""
-    allowed = {
-        "configMap",
-        "csi",
-        "downwardAPI",
-        "emptyDir",
-        "ephemeral",
-        "persistentVolumeClaim",
-        "projected",
-        "secret",
-    }
-    outer = pod.get("securityContext", {})
-    found = [f"{name} is true" for name in ("hostNetwork", "hostPID", "hostIPC") if pod.get(name)]
-    found += [f"volume {item['name']}" for item in pod.get("volumes", []) if not (set(item) - {"name"}) <= allowed]
-    for container in pod.get("initContainers", []) + pod["containers"]:
-        context = container.get("securityContext", {})
-        both = outer | context
-        checks = {
-            "privileged": not context.get("privileged"),
-            "allowPrivilegeEscalation": context.get("allowPrivilegeEscalation") is False,
-            "drop ALL": context.get("capabilities", {}).get("drop") == ["ALL"],
-            "no added capability": not context.get("capabilities", {}).get("add"),
-            "runAsNonRoot": both.get("runAsNonRoot") is True,
-            "not uid 0": both.get("runAsUser") != 0,
-            "seccomp": both.get("seccompProfile", {}).get("type") in ("RuntimeDefault", "Localhost"),
-            "no host port": not any(port.get("hostPort") for port in container.get("ports", [])),
-        }
-        found += [f"{container['name']}: {name}" for name, good in checks.items() if not good]
-    return found

@@ -12,7 +12,8 @@ import pytest
 from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.httputil import HTTPHeaders
 from traitlets.config import Config
-from z2jh_hub.github import GitHubAuthenticator, GitHubUnavailable
+
+from z2jh_hub.github import GitHubAuthenticator, GitHubUnavailableError
 
 API = "https://github.test/api/v3"
 PERSON = {"login": "edwin", "id": 7, "email": "e@example.org"}
@@ -134,7 +135,7 @@ def test_an_outage_at_sign_in_is_said_so(authenticator: GitHubAuthenticator, git
         "admin": None,
         "auth_state": {"token_response": {"access_token": "t", "token_type": "bearer"}},
     }
-    with pytest.raises(GitHubUnavailable) as caught:
+    with pytest.raises(GitHubUnavailableError) as caught:
         asyncio.run(authenticator.check_allowed("edwin", auth_model))
     assert caught.value.status_code == 503
 

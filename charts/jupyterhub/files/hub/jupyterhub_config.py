@@ -13,7 +13,7 @@ from typing import Any
 
 # JupyterHub runs this file with get_config in its namespace; z2jh has a
 # function of that name too, which snippets of hub.extraConfig expect to see.
-c: Any = get_config()  # type: ignore[name-defined] # noqa: F821
+c: Any = get_config()  # type: ignore[call-arg]
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -255,8 +255,9 @@ configure_secrets()
 configure_traits()
 
 for _path in sorted((HERE / "jupyterhub_config.d").glob("*.py")):
-    load_subconfig(str(_path))  # type: ignore[name-defined] # noqa: F821
+    load_subconfig(str(_path))  # type: ignore[name-defined]
 
+# The operator's own code, in this namespace as upstream runs it.
 for _key, _snippet in sorted(get_config("hub.extraConfig", {}).items()):
     print(f"Loading hub.extraConfig: {_key}")
-    exec(compile(_snippet, f"hub.extraConfig.{_key}", "exec"))  # the operator's own code
+    exec(compile(_snippet, f"hub.extraConfig.{_key}", "exec"))  # noqa: S102

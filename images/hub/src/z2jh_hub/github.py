@@ -13,7 +13,7 @@ from traitlets import default
 NONSENSE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
-class GitHubUnavailable(HTTPError):
+class GitHubUnavailableError(HTTPError):  # type: ignore[misc, unused-ignore]
     """GitHub gave no usable answer, so nothing is known about the person."""
 
     def __init__(self, detail: str) -> None:
@@ -40,10 +40,10 @@ def is_outage(response: HTTPResponse | None, code: int) -> bool:
     return limited or b"rate limit" in (response.body or b"").lower()
 
 
-class GitHubAuthenticator(GitHubOAuthenticator):
+class GitHubAuthenticator(GitHubOAuthenticator):  # type: ignore[misc, unused-ignore]
     """GitHub sign-in that checks membership again while a person is signed in."""
 
-    @default("custom_403_message")
+    @default("custom_403_message")  # type: ignore[untyped-decorator, misc, unused-ignore]
     def _custom_403_message_default(self) -> str:
         wanted = " or ".join(sorted(self.allowed_organizations)) or "an allowed organization"
         return (
@@ -60,17 +60,17 @@ class GitHubAuthenticator(GitHubOAuthenticator):
         raise_error: bool = True,
         **kwargs: Any,
     ) -> Any:
-        """Fetch from GitHub; raise `GitHubUnavailable` where the answer says nothing about the person."""
+        """Fetch from GitHub; raise `GitHubUnavailableError` where the answer says nothing about the person."""
         try:
             answer = await super().httpfetch(url, label=label, parse_json=parse_json, raise_error=raise_error, **kwargs)
         except HTTPClientError as error:
             if is_outage(error.response, error.code):
-                raise GitHubUnavailable(f"status {error.code} while {label}") from error
+                raise GitHubUnavailableError(f"status {error.code} while {label}") from error
             raise
         except (OSError, ValueError) as error:
-            raise GitHubUnavailable(f"{type(error).__name__} while {label}") from error
+            raise GitHubUnavailableError(f"{type(error).__name__} while {label}") from error
         if isinstance(answer, HTTPResponse) and is_outage(answer, answer.code):
-            raise GitHubUnavailable(f"status {answer.code} while {label}")
+            raise GitHubUnavailableError(f"status {answer.code} while {label}")
         return answer
 
     async def authenticate(self, handler: Any, data: Any = None, **kwargs: Any) -> Any:
@@ -79,7 +79,7 @@ class GitHubAuthenticator(GitHubOAuthenticator):
             return await super().authenticate(handler, data, **kwargs)
         except NONSENSE as error:
             self.log.exception("GitHub sent something unexpected")
-            raise GitHubUnavailable("its answer made no sense") from error
+            raise GitHubUnavailableError("its answer made no sense") from error
 
     async def get_user_groups(self, auth_state: dict[str, Any]) -> set[str]:
         """Return a person's teams as `organization:team`, the form of allowed_organizations."""
@@ -93,7 +93,7 @@ class GitHubAuthenticator(GitHubOAuthenticator):
             if isinstance(refreshed, dict) and not await self.check_allowed(refreshed["name"], refreshed):
                 self.log.warning("%s is no longer a member and has to sign in again", user.name)
                 return False
-        except (GitHubUnavailable, *NONSENSE) as error:
+        except (GitHubUnavailableError, *NONSENSE) as error:
             self.log.warning("GitHub cannot confirm %s now, who stays signed in: %s", user.name, error)
             return True
         return refreshed
