@@ -1,4 +1,4 @@
-"""What the operator set: the names of all variables of the inventory and the command line, and where each comes from."""
+"""What the operator set: all variables of the inventory and the command line, and where each comes from."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ description:
   - Reads the inventory, the group and host variables beside it and beside the playbook, and C(-e); changes nothing.
   - Ansible itself takes any name, so a misspelt setting would go unnoticed; RV(ignore:names) is what to compare.
 options:
-  settings:
-    description: Names of the settings whose values to return.
-    type: list
-    elements: str
+  checkout:
+    description: Folder of the deployment, whose roles say which other variables they take.
+    type: path
     required: true
+  derived:
+    description: Files of variables that the deployment itself defines, from the checkout.
+    type: list
+    elements: path
+    default: []
 """
 
 RETURN = """
@@ -31,11 +35,15 @@ names:
   type: dict
   returned: always
 values:
-  description: The value of each setting that has one, by its name.
+  description: What each of them comes to, by its name; without what the deployment derives.
   type: dict
   returned: always
+known:
+  description: Variables other than settings that may be set - options of roles, and what the deployment derives.
+  type: list
+  returned: always
 undefined:
-  description: Why a setting's value cannot be worked out, by its name.
+  description: Why one comes to nothing, by its name.
   type: dict
   returned: always
 """
@@ -45,21 +53,34 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     """Ansible's entry point."""
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"settings"})
+    _VALID_ARGS = frozenset({"checkout", "derived"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Collect the names, and work out the settings."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
+        checkout = Path(self._task.args["checkout"])
+        derived = self._derived(checkout, self._task.args.get("derived", []))
+        names = self._names(task_vars)
         values, undefined = {}, {}
-        for name in self._task.args["settings"]:
-            if name in task_vars:
-                try:
-                    values[name] = self._templar.template(task_vars[name])
-                except AnsibleError as error:
-                    undefined[name] = str(error).splitlines()[0]
-        result.update(changed=False, names=self._names(task_vars), values=values, undefined=undefined)
+        for name in names.keys() & task_vars.keys() - derived:
+            try:
+                values[name] = self._templar.template(task_vars[name])
+            except AnsibleError as error:
+                undefined[name] = str(error).splitlines()[0]
+        known = sorted(derived | self._role_options(checkout))
+        result.update(changed=False, names=names, known=known, values=values, undefined=undefined)
         return result
+
+    def _derived(self, checkout: Path, files: list[str]) -> set[str]:
+        """Names of the variables in the files that the deployment ships."""
+        return {name for file in files for name in self._loader.load_from_file(str(checkout / file))}
+
+    def _role_options(self, checkout: Path) -> set[str]:
+        """Names of the variables that roles take."""
+        specs = [self._loader.load_from_file(str(path)) for path in checkout.glob("roles/*/meta/argument_specs.yml")]
+        entries = [entry for spec in specs for entry in spec["argument_specs"].values()]
+        return {name for entry in entries for name in entry.get("options") or {}}
 
     def _names(self, task_vars: dict[str, Any]) -> dict[str, str]:
         """Every variable of the inventory, of the files beside it and of the command line."""

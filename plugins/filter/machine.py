@@ -36,16 +36,19 @@ def machine_findings(probe: Mapping[str, Any], memory_gib: int, disk_gib: int) -
     # A machine sold with 6 GiB shows a little less.
     if probe["memory_mib"] < memory_gib * 1024 * 0.95:
         findings.append(
-            f"This machine has {probe['memory_mib'] / 1024:.1f} GiB of memory and {memory_gib} GiB are needed: use a larger one."
+            f"This machine has {probe['memory_mib'] / 1024:.1f} GiB of memory and {memory_gib} GiB are needed: "
+            "use a larger one."
         )
     for folder, free in probe["free_mib"].items():
         if free < disk_gib * 1024:
             findings.append(
-                f"{folder} has {free / 1024:.1f} GiB of free disk and {disk_gib} GiB are needed: free some, or mount a larger disk there."
+                f"{folder} has {free / 1024:.1f} GiB of free disk and {disk_gib} GiB are needed: "
+                "free some, or mount a larger disk there."
             )
     for port, program in probe["taken"].items():
         findings.append(
-            f"Port {port} of this machine is taken by {program}: stop it, or set hub_port or github_standin_port to a free port."
+            f"Port {port} of this machine is taken by {program}: stop it, or set hub_port or github_standin_port to a "
+            "free port."
         )
     return findings
 

@@ -113,7 +113,7 @@ def _https_url(value: Any) -> str | None:
     if parts.scheme != "https":
         return f"must begin with https://, not {value!r}: sign-in over plain http could be read on the way"
     if wrong_host or parts.path or parts.query or parts.fragment:
-        return f"must be https:// and a host name without a path or trailing slash, such as https://github.com, not {value!r}"
+        return f"must be https:// and a host name without a path or a slash at its end, not {value!r}"
     return None
 
 
@@ -144,12 +144,6 @@ def _cidr(value: Any) -> str | None:
     if not network.is_private:
         return f"must be a private network such as 10.244.0.0/16; {value} belongs to someone on the Internet"
     return None
-
-
-def _network_prefix(value: Any) -> str | None:
-    if _is_text(value) and value.count(".") == 2 and _cidr(f"{value}.0/24") is None:
-        return None
-    return f"must be the first three numbers of a private network, such as 10.89.40, not {value!r}"
 
 
 def _absolute_path(value: Any) -> str | None:
@@ -202,7 +196,7 @@ SETTINGS = (
         _list_of(re.compile(f"{ORGANIZATION.pattern}|{TEAM.pattern}"), "'organization' or 'organization:team'"),
     ),
     Setting("github_admin_teams", _list_of(TEAM, "'organization:team'")),
-    Setting("local_network_prefix", _network_prefix),
+    Setting("node_cidr", _cidr),
     Setting("pod_cidr", _cidr),
     Setting("service_cidr", _cidr),
     Setting("jupyterhub_chart", _chart),
@@ -238,19 +232,20 @@ def _single(values: Mapping[str, Any], undefined: Mapping[str, str]) -> Iterator
 
 def _networks(values: Mapping[str, Any], hosts: Mapping[str, Any]) -> Iterator[str]:
     """Check the networks against each other and the nodes' addresses against them."""
-    networks = {name: ipaddress.IPv4Network(values[name]) for name in ("pod_cidr", "service_cidr")}
-    if values["place"] == "local":
-        networks["local_network_prefix"] = ipaddress.IPv4Network(f"{values['local_network_prefix']}.0/24")
+    names = ("node_cidr", "pod_cidr", "service_cidr") if values["place"] == "local" else ("pod_cidr", "service_cidr")
+    networks = {name: ipaddress.IPv4Network(values[name]) for name in names}
+    if "node_cidr" in networks and networks["node_cidr"].prefixlen > SMALLEST_NODE_BLOCK:
+        yield f"node_cidr {networks['node_cidr']} is too small: write a /{SMALLEST_NODE_BLOCK}, such as 10.89.40.0/24."
     for one, other in combinations(networks, 2):
         if networks[one].overlaps(networks[other]):
-            yield f"{one} {networks[one]} and {other} {networks[other]} overlap: choose another network for one of them."
+            yield f"{one} {networks[one]} and {other} {networks[other]} overlap: choose another network for one."
     if networks["pod_cidr"].prefixlen > SMALLEST_NODE_BLOCK - 2:
         yield (
             f"pod_cidr {networks['pod_cidr']} is too small: every node takes a /{SMALLEST_NODE_BLOCK} of it, "
             f"so write a /{SMALLEST_NODE_BLOCK - 2} or larger, such as 10.244.0.0/16."
         )
-    if not 12 <= networks["service_cidr"].prefixlen <= SMALLEST_NODE_BLOCK:
-        yield f"service_cidr {networks['service_cidr']} must be from a /12 to a /{SMALLEST_NODE_BLOCK}, such as 10.96.0.0/16."
+    if not 12 <= networks["service_cidr"].prefixlen <= 24:
+        yield f"service_cidr {networks['service_cidr']} must be from a /12 to a /24, such as 10.96.0.0/16."
     yield from _addresses(hosts, networks)
 
 
@@ -259,7 +254,7 @@ def _addresses(hosts: Mapping[str, Any], networks: Mapping[str, ipaddress.IPv4Ne
     taken: dict[Any, str] = {}
     for host, value in sorted(hosts.items()):
         if not value:
-            yield f"{host} has no address: end its name with a number, as in worker2, or give it node_ip= in the inventory."
+            yield f"{host} has no address: end its name in a number, as in worker2, or set node_ip in the inventory."
             continue
         try:
             address = ipaddress.IPv4Address(str(value))
@@ -269,12 +264,12 @@ def _addresses(hosts: Mapping[str, Any], networks: Mapping[str, ipaddress.IPv4Ne
         if address in taken:
             yield f"node_ip {address} is given to both {taken[address]} and {host}: give each node its own."
         taken[address] = host
-        local = networks.get("local_network_prefix")
+        local = networks.get("node_cidr")
         if local and address not in list(local.hosts())[1:]:
-            yield f"node_ip {address} of {host} is no free address of {local}: choose one from {local[2]} to {local[-2]}."
+            yield f"node_ip {address} of {host} is not free in {local}: choose one from {local[2]} to {local[-2]}."
         for name in ("pod_cidr", "service_cidr"):
             if address in networks[name]:
-                yield f"node_ip {address} of {host} lies in {name} {networks[name]}: choose another network for one of them."
+                yield f"node_ip {address} of {host} lies in {name} {networks[name]}: choose another network for one."
 
 
 def _credentials(values: Mapping[str, Any]) -> Iterator[str]:
@@ -286,9 +281,10 @@ def _credentials(values: Mapping[str, Any]) -> Iterator[str]:
         )
         yield (
             f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing: create an OAuth app at "
-            f"{values['github_url']}/settings/applications/new with the callback URL {callback}/hub/oauth_callback, then give its "
-            "client ID and a client secret as GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET in the environment, or as "
-            "github_client_id and github_client_secret in group_vars/all/vault.yml (ansible-vault create group_vars/all/vault.yml)."
+            f"{values['github_url']}/settings/applications/new with the callback URL {callback}/hub/oauth_callback, "
+            "then give its client ID and a client secret as GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET in the "
+            "environment, or as github_client_id and github_client_secret in a vault "
+            "(ansible-vault create group_vars/all/vault.yml)."
         )
 
 
@@ -301,9 +297,9 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
     if not local and values["github_url"] == standin:
         yield f"github_url {standin} is the stand-in, which lets anyone in: it is for place local; write https://github.com."
     if not local and values["hub_hostname"].endswith(".test"):
-        yield f"hub_hostname {values['hub_hostname']} leads nowhere outside place local: set the name that people will open."
+        yield f"hub_hostname {values['hub_hostname']} leads nowhere outside place local: set the name that people open."
     if not values["github_allowed_organizations"]:
-        yield "github_allowed_organizations is empty, so nobody could sign in: name at least one organization, as in ['my-organization']."
+        yield "github_allowed_organizations is empty, so nobody could sign in: name one, as in ['my-organization']."
     if local and values["hub_hostname"] == values["github_standin_hostname"]:
         yield "hub_hostname and github_standin_hostname are the same: sign-in needs two names."
     if local and int(values["hub_port"]) == int(values["github_standin_port"]):

@@ -1,0 +1,191 @@
+"""One line for each phase with its time, and a failure as one sentence before anything else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ansible import constants
+from ansible.executor.task_result import CallbackTaskResult
+from ansible.playbook.play import Play
+from ansible.playbook.task import Task
+from ansible.plugins.callback.default import CallbackModule as DefaultCallback
+
+DOCUMENTATION = """
+name: phases
+type: stdout
+short_description: One line a phase, one sentence a failure
+version_added: "1.0"
+author: z2jh
+description:
+  - A phase is a role, or the tasks that a play has of its own. Each is one line with its time and how much it changed.
+  - A phase that takes long says every few seconds' work which task it is at.
+  - A failure is its message alone; C(-v) shows every task, as the default callback does.
+extends_documentation_fragment:
+  - default_callback
+  - result_format_callback
+"""
+
+# A task that began this many seconds after the last line is named, so that a long phase shows where it is.
+QUIET_SECONDS = 15.0
+
+
+def clock(seconds: float) -> str:
+    """Write a time as people read it.
+
+    >>> clock(4.2), clock(75)
+    ('4 s', '1 min 15 s')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def sentence(result: Mapping[str, Any]) -> str:
+    """Say in the words of the failed task what is wrong; one line, or one a finding."""
+    for item in result.get("results", []):
+        if item.get("failed"):
+            return sentence(item)
+    message = str(result.get("msg") or "").strip()
+    details = str(result.get("stderr") or result.get("module_stderr") or result.get("stdout") or "").strip()
+    if details and (message in ("", "non-zero return code") or message.startswith("MODULE FAILURE")):
+        return details.splitlines()[-1]
+    return message or "It failed and did not say why: run again with -v."
+
+
+class CallbackModule(DefaultCallback):  # type: ignore[misc]
+    """Ansible's entry point."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "phases"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begin = self._phase_begin = self._last_line = time.monotonic()
+        self._phase = ""
+        self._play = ""
+        self._changed = 0
+        self._failed = False
+
+    @property
+    def _verbose(self) -> bool:
+        return bool(self._display.verbosity)
+
+    def _say(self, text: str, color: str | None = None) -> None:
+        self._last_line = time.monotonic()
+        self._display.display(text, color=color)
+
+    def _end_phase(self) -> None:
+        """Write the line of the phase that is over."""
+        if self._phase and not self._verbose:
+            took = clock(time.monotonic() - self._phase_begin)
+            changed = f"{self._changed} changed" if self._changed else "nothing to change"
+            state, color = ("failed", constants.COLOR_ERROR) if self._failed else (changed, constants.COLOR_OK)
+            self._say(f"{self._phase:<44} {took:>12}  {state}", color)
+        self._phase, self._changed = "", 0
+
+    def v2_playbook_on_play_start(self, play: Play) -> None:
+        """Begin a play; its name stands before those of its roles."""
+        self._end_phase()
+        self._play = play.get_name()
+        if self._verbose:
+            super().v2_playbook_on_play_start(play)
+
+    def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:
+        """Begin a phase when the task is of another role than the last."""
+        if self._verbose:
+            super().v2_playbook_on_task_start(task, is_conditional)
+            return
+        role = task._role.get_name() if task._role else ""
+        phase = f"{self._play}: {role.replace('_', ' ')}" if role else self._play
+        now = time.monotonic()
+        if phase != self._phase:
+            self._end_phase()
+            self._phase, self._phase_begin = phase, now
+        elif now - self._last_line > QUIET_SECONDS:
+            self._say(f"  {clock(now - self._phase_begin):>10}  {task.get_name().rpartition(' : ')[2]}")
+
+    def v2_playbook_on_handler_task_start(self, task: Task) -> None:
+        """Count a handler to the phase that called it."""
+        if self._verbose:
+            super().v2_playbook_on_handler_task_start(task)
+
+    def v2_playbook_on_include(self, included_file: Any) -> None:
+        """Say nothing of included files."""
+        if self._verbose:
+            super().v2_playbook_on_include(included_file)
+
+    def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
+        """Count what changed, and pass on what a debug task says."""
+        self._changed += bool(result.result.get("changed"))
+        if self._verbose:
+            super().v2_runner_on_ok(result)
+        elif result.task.action in constants._ACTION_DEBUG and "msg" in result.result:
+            self._end_phase()
+            message = result.result["msg"]
+            self._say("\n".join(message) if isinstance(message, list) else str(message))
+
+    def v2_runner_on_skipped(self, result: CallbackTaskResult) -> None:
+        """Say nothing of skipped tasks."""
+        if self._verbose:
+            super().v2_runner_on_skipped(result)
+
+    def v2_runner_item_on_ok(self, result: CallbackTaskResult) -> None:
+        """Name the item when a loop takes long."""
+        if self._verbose:
+            super().v2_runner_item_on_ok(result)
+        elif time.monotonic() - self._last_line > QUIET_SECONDS:
+            label = self._get_item_label(result.result)
+            self._say(f"  {clock(time.monotonic() - self._phase_begin):>10}  {result.task_name}: {label}")
+
+    def v2_runner_item_on_skipped(self, result: CallbackTaskResult) -> None:
+        """Say nothing of skipped items."""
+        if self._verbose:
+            super().v2_runner_item_on_skipped(result)
+
+    def v2_runner_item_on_failed(self, result: CallbackTaskResult) -> None:
+        """Leave the item to the failure of its task."""
+        if self._verbose:
+            super().v2_runner_item_on_failed(result)
+
+    def v2_runner_retry(self, result: CallbackTaskResult) -> None:
+        """Say what is waited for, when it takes long."""
+        if self._verbose:
+            super().v2_runner_retry(result)
+        elif time.monotonic() - self._last_line > QUIET_SECONDS:
+            self._say(f"  {clock(time.monotonic() - self._phase_begin):>10}  still waiting: {result.task_name}")
+
+    def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:
+        """Say what is wrong in one sentence; then where, and how to see more."""
+        if self._verbose:
+            super().v2_runner_on_failed(result, ignore_errors=ignore_errors)
+        elif not ignore_errors:
+            self._stop(result, sentence(result.result))
+
+    def v2_runner_on_unreachable(self, result: CallbackTaskResult) -> None:
+        """Say which host does not answer."""
+        if self._verbose:
+            super().v2_runner_on_unreachable(result)
+        else:
+            self._stop(result, f"{result.host.get_name()} does not answer: {sentence(result.result)}")
+
+    def _stop(self, result: CallbackTaskResult, text: str) -> None:
+        self._failed = True
+        self._end_phase()
+        self._failed = False
+        self._say(f"\n{text}", constants.COLOR_ERROR)
+        where = f"{result.host.get_name()}, in task: {result.task_name}"
+        self._say(f"(on {where}; -v shows more)")
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        """End with the sums that tell whether anything changed."""
+        self._end_phase()
+        if self._verbose:
+            super().v2_playbook_on_stats(stats)
+            return
+        sums = {name: sum(getattr(stats, name).values()) for name in ("ok", "changed", "failures", "dark")}
+        self._say(
+            f"\n{clock(time.monotonic() - self._begin)} in all: ok={sums['ok']} changed={sums['changed']} "
+            f"unreachable={sums['dark']} failed={sums['failures']}"
+        )
