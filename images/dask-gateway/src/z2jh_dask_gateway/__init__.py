@@ -1,0 +1,1 @@
+"""What Dask Gateway lacks: limits for each user (`backend`), and routes for its own proxy (`feed`)."""
