@@ -54,7 +54,6 @@ async def start(backend: PlatformBackend, name: str, **options: Any) -> dict[str
     return backend.custom_client.items[-1]["spec"]["config"]
 
 
-@pytest.mark.asyncio
 async def test_defaults(backend: PlatformBackend) -> None:
     made = await start(backend, "ada")
     assert made["image"] == IMAGES[0]
@@ -64,7 +63,6 @@ async def test_defaults(backend: PlatformBackend) -> None:
     assert made["environment"] == {"HOME": "/tmp", "DASK_DISTRIBUTED__SCHEDULER__IDLE_TIMEOUT": "2400s"}
 
 
-@pytest.mark.asyncio
 async def test_sizes_scale(backend: PlatformBackend) -> None:
     made = await start(backend, "ada", image=IMAGES[1], worker_cores=2, worker_memory=1.5)
     assert (made["image"], made["worker_cores"], made["worker_threads"]) == (IMAGES[1], 0.4, 2)
@@ -84,14 +82,12 @@ async def test_sizes_scale(backend: PlatformBackend) -> None:
         {"cluster_max_workers": 1000},
     ],
 )
-@pytest.mark.asyncio
 async def test_nothing_else_may_be_chosen(backend: PlatformBackend, options: dict[str, Any]) -> None:
     with pytest.raises(PublicException):
         await start(backend, "ada", **options)
     assert backend.custom_client.items == []
 
 
-@pytest.mark.asyncio
 async def test_limit_of_a_user_holds_when_asked_at_once(backend: PlatformBackend) -> None:
     results = await asyncio.gather(*(start(backend, "ada") for _ in range(6)), return_exceptions=True)
     assert sum(isinstance(result, PublicException) for result in results) == 4
@@ -99,7 +95,6 @@ async def test_limit_of_a_user_holds_when_asked_at_once(backend: PlatformBackend
     await start(backend, "grace")
 
 
-@pytest.mark.asyncio
 async def test_ended_clusters_do_not_count(backend: PlatformBackend) -> None:
     for _ in range(2):
         await start(backend, "ada")

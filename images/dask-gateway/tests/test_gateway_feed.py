@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 pytest.importorskip("dask_gateway_server")
 import aiohttp
@@ -59,7 +58,7 @@ class Feed:
         return {route.get("path", route.get("sni", "")) for route in self.table.snapshot()["routes"]}
 
 
-@pytest_asyncio.fixture
+@pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Feed]:
     token = tmp_path / "token"
     token.write_text("token-of-the-pod\n")
@@ -90,7 +89,6 @@ async def watched(running: Feed) -> None:
     await eventually(lambda: all(running.cluster.watchers.values()))
 
 
-@pytest.mark.asyncio
 async def test_objects_become_routes_and_go(running: Feed) -> None:
     await watched(running)
     assert running.keys() == set()
@@ -101,7 +99,6 @@ async def test_objects_become_routes_and_go(running: Feed) -> None:
     await eventually(lambda: running.keys() == {f"{NAMESPACE}.{CLUSTER}"})
 
 
-@pytest.mark.asyncio
 async def test_route_that_turns_foreign_is_taken_away(running: Feed, caplog: pytest.LogCaptureFixture) -> None:
     await watched(running)
     running.cluster.tell("ingressroutetcps", "ADDED", ingress_route_tcp())
@@ -113,7 +110,6 @@ async def test_route_that_turns_foreign_is_taken_away(running: Feed, caplog: pyt
     assert "is not of the shape" in caplog.text
 
 
-@pytest.mark.asyncio
 async def test_lists_again_when_the_watch_lost_its_place(running: Feed) -> None:
     await watched(running)
     begin = running.cluster.lists
@@ -124,7 +120,6 @@ async def test_lists_again_when_the_watch_lost_its_place(running: Feed) -> None:
     assert running.cluster.lists > begin
 
 
-@pytest.mark.asyncio
 async def test_watch_goes_on_after_its_end(running: Feed) -> None:
     await watched(running)
     lists = running.cluster.lists
@@ -137,7 +132,6 @@ async def test_watch_goes_on_after_its_end(running: Feed) -> None:
     assert running.cluster.lists == lists
 
 
-@pytest.mark.asyncio
 async def test_routes_stay_while_the_api_server_is_away(running: Feed) -> None:
     await watched(running)
     running.cluster.tell("ingressroutes", "ADDED", ingress_route())
@@ -151,7 +145,6 @@ async def test_routes_stay_while_the_api_server_is_away(running: Feed) -> None:
     await eventually(lambda: len(running.keys()) == 2)
 
 
-@pytest.mark.asyncio
 async def test_answers_only_when_routes_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "PATIENCE", 0.05)
     table = RouteTable([], ["IngressRoute"])
@@ -164,7 +157,6 @@ async def test_answers_only_when_routes_are_known(monkeypatch: pytest.MonkeyPatc
         assert (await session.get(address, params={"watch": "1", "last_id": "7"})).status == 410
 
 
-@pytest.mark.asyncio
 async def test_watch_sends_changes_as_lines(running: Feed) -> None:
     await watched(running)
     await running.table.ready.wait()
@@ -203,7 +195,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     return folder / "tls.crt", folder / "tls.key"
 
 
-@pytest_asyncio.fixture
+@pytest.fixture
 async def proxy(running: Feed, tmp_path: Path) -> AsyncIterator[int]:
     """Run the wheel's proxy on one port for HTTP and TLS, as the chart does."""
     port = free_port()
@@ -229,7 +221,6 @@ async def status(port: int, path: str) -> tuple[int, str]:
         return 0, ""
 
 
-@pytest.mark.asyncio
 async def test_real_proxy_serves_http_and_scheduler_tls_on_one_port(running: Feed, proxy: int, tmp_path: Path) -> None:
     async def echo_path(request: web.Request) -> web.Response:
         return web.Response(text=request.path)
@@ -283,7 +274,6 @@ async def test_real_proxy_serves_http_and_scheduler_tls_on_one_port(running: Fee
             await say(f"daskgateway-{NAMESPACE}.{CLUSTER}")
 
 
-@pytest.mark.asyncio
 async def test_real_proxy_reaches_the_health_page_and_nothing_behind_it(running: Feed, proxy: int) -> None:
     async with TestServer(feed.health_app()) as health:
         running.table.put("fixed", "ready", Route("PATH", feed.READY_PATH, str(health.make_url("")).rstrip("/")))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway_objects import CLUSTER, NAMESPACE, PREFIX, ingress_route, ingress_route_tcp
-from z2jh_dask_gateway.routes import RefusedRoute, Route, RouteTable, route_of
+from z2jh_dask_gateway.routes import RefusedRouteError, Route, RouteTable, route_of
 
 
 def test_route_of_dashboard() -> None:
@@ -55,12 +55,12 @@ def set_deep(item: dict[str, Any], path: list[Any], value: Any) -> dict[str, Any
 @pytest.mark.parametrize("kind", ["IngressRoute", "IngressRouteTCP"])
 def test_route_of_refuses_any_other_shape(kind: str, path: list[Any], value: Any) -> None:
     item = ingress_route() if kind == "IngressRoute" else ingress_route_tcp()
-    with pytest.raises(RefusedRoute):
+    with pytest.raises(RefusedRouteError):
         route_of(set_deep(item, path, value), kind, NAMESPACE, PREFIX)
 
 
 def test_route_of_refuses_tls_that_ends_at_the_proxy() -> None:
-    with pytest.raises(RefusedRoute):
+    with pytest.raises(RefusedRouteError):
         route_of(set_deep(ingress_route_tcp(), ["spec", "tls"], {}), "IngressRouteTCP", NAMESPACE, PREFIX)
 
 
@@ -111,7 +111,6 @@ def test_table_replaces_what_a_source_told_before() -> None:
     ]
 
 
-@pytest.mark.asyncio
 async def test_table_is_ready_when_every_source_has_told() -> None:
     table = RouteTable([], ["http", "tcp"])
     table.replace("http", {})
@@ -121,7 +120,6 @@ async def test_table_is_ready_when_every_source_has_told() -> None:
     await asyncio.wait_for(table.ready.wait(), 1)
 
 
-@pytest.mark.asyncio
 async def test_table_wakes_all_who_wait() -> None:
     table = RouteTable([], ["tcp"])
     waiting = [asyncio.create_task(table.changed()) for _ in range(3)]

@@ -20,7 +20,7 @@ import aiohttp
 from aiohttp import web
 
 from z2jh_dask_gateway.kubernetes import ApiServer
-from z2jh_dask_gateway.routes import RefusedRoute, Route, RouteTable, route_of
+from z2jh_dask_gateway.routes import RefusedRouteError, Route, RouteTable, route_of
 
 KINDS = {"IngressRoute": "ingressroutes", "IngressRouteTCP": "ingressroutetcps"}
 READY_PATH = "/-/ready"
@@ -43,7 +43,7 @@ class RouteKeeper:
     def _route(self, item: dict[str, Any]) -> Route | None:
         try:
             return route_of(item, self.kind, self.namespace, self.prefix)
-        except RefusedRoute as refused:
+        except RefusedRouteError as refused:
             log.warning("refused: %s", refused)
             return None
 

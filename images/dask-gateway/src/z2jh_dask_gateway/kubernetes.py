@@ -31,7 +31,7 @@ class Follower(Protocol):
         """Take one object that was added, modified or deleted."""
 
 
-class LostPlace(Exception):
+class LostPlaceError(Exception):
     """The API server does not know any more what changed since then."""
 
 
@@ -81,7 +81,7 @@ class ApiServer:
             async for line in response.content:
                 event = json.loads(line)
                 if event["type"] == "ERROR":
-                    raise LostPlace(event["object"].get("message", "unknown"))
+                    raise LostPlaceError(event["object"].get("message", "unknown"))
                 yield event
 
     async def follow(self, path: str, selector: str, follower: Follower) -> None:
@@ -97,7 +97,7 @@ class ApiServer:
                         version = event["object"]["metadata"]["resourceVersion"]
                         if event["type"] != "BOOKMARK":
                             follower.changed(event["object"], event["type"] == "DELETED")
-            except LostPlace as lost:
+            except LostPlaceError as lost:
                 log.info("%s: listing again: %s", path, lost)
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError) as error:
                 log.warning("%s: %r; again in %.1f s", path, error, pause)

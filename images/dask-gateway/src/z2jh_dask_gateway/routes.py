@@ -12,7 +12,7 @@ from typing import Any, Literal
 CLUSTER_NAME = re.compile(r"[0-9a-f]{32}")
 
 
-class RefusedRoute(ValueError):
+class RefusedRouteError(ValueError):
     """An object that is not exactly what the controller writes for a cluster."""
 
 
@@ -40,7 +40,9 @@ def route_of(item: Mapping[str, Any], kind: str, namespace: str, prefix: str) ->
     cluster = metadata.get("labels", {}).get("gateway.dask.org/cluster", "")
     service = f"dask-{cluster}"
     if not CLUSTER_NAME.fullmatch(cluster) or (metadata["namespace"], metadata["name"]) != (namespace, service):
-        raise RefusedRoute(f"{kind} {metadata['namespace']}/{metadata['name']} has not the name of a cluster's route")
+        raise RefusedRouteError(
+            f"{kind} {metadata['namespace']}/{metadata['name']} has not the name of a cluster's route"
+        )
     full_name = f"{namespace}.{cluster}"
     if kind == "IngressRoute":
         route = Route("PATH", f"{prefix}/clusters/{full_name}/", f"http://{service}.{namespace}:8787")
@@ -54,7 +56,7 @@ def route_of(item: Mapping[str, Any], kind: str, namespace: str, prefix: str) ->
     spec = item.get("spec", {})
     found = [{key: value for key, value in rule.items() if key != "middlewares"} for rule in spec.get("routes", [])]
     if found != [expected] or (kind == "IngressRouteTCP" and spec.get("tls") != {"passthrough": True}):
-        raise RefusedRoute(f"{kind} {namespace}/{service} is not of the shape that the controller writes")
+        raise RefusedRouteError(f"{kind} {namespace}/{service} is not of the shape that the controller writes")
     return route
 
 
