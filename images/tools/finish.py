@@ -49,7 +49,9 @@ def sbom(packages: dict[str, dict[str, str]]) -> str:
         for kind, versions in packages.items()
         for name, version in sorted(versions.items())
     ]
-    return json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": components}, indent=1)
+    return json.dumps(
+        {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": components}, indent=1
+    )
 
 
 def main() -> None:
