@@ -10,14 +10,15 @@ from ansible.errors import AnsibleFilterError
 
 SOURCE = Path(__file__).parents[2] / "plugins/filter/content_hash.py"
 _spec = importlib.util.spec_from_file_location("content_hash", SOURCE)
-assert _spec is not None and _spec.loader is not None
+assert _spec is not None
+assert _spec.loader is not None
 plugin = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(plugin)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a file in it and one below."""
+    """Make a folder with a file in it and one below."""
     made = tmp_path / "made"
     (made / "below").mkdir(parents=True)
     (made / "a").write_text("one")
@@ -78,7 +79,7 @@ def test_a_missing_path_is_named(tmp_path: Path) -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout with two images, of which one uses a shared file and a program."""
+    """Make a checkout with two images, of which one uses a shared file and a program."""
     for name in ("base", "hub"):
         (tmp_path / "images" / name).mkdir(parents=True)
         (tmp_path / "images" / name / "Containerfile").write_text(f"FROM {name}")

@@ -16,7 +16,8 @@ LIST: list[dict[str, Any]] = yaml.safe_load((CHECKOUT / "group_vars/all/images.y
 
 def containerfile(image: dict[str, Any]) -> str:
     """Text of an image's Containerfile, one instruction a line."""
-    return (CHECKOUT / image["folder"] / "Containerfile").read_text().replace("\\\n", " ")
+    path: Path = CHECKOUT / image["folder"] / "Containerfile"
+    return path.read_text().replace("\\\n", " ")
 
 
 @pytest.mark.parametrize("image", LIST, ids=lambda image: image["name"])
