@@ -41,8 +41,10 @@ def test_programs_and_parents_are_those_of_the_containerfile(image: dict[str, An
     """Contexts are known to a build only by the list."""
     text = containerfile(image)
     stages = set(re.findall(r" AS (\S+)", text))
-    named = set(re.findall(r"COPY --from=(\S+)", text)) - stages
-    assert named == {*image.get("programs", []), *image.get("contexts", {})}
+    named = set(re.findall(r"COPY --from=(\S+)", text)) - stages - {"programs"}
+    programs = " ".join(re.findall(r"^COPY --from=programs (.+) /\S+$", text, re.MULTILINE)).split()
+    assert named == set(image.get("contexts", {}))
+    assert programs == image.get("programs", [])
     assert ("${PARENT}" in text) == ("parent" in image)
 
 
