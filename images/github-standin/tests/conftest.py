@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+# So that the tests run from any folder, with nothing installed and whatever way pytest imports them.
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+sys.path.insert(0, str(Path(__file__).parent))
+
 from starlette.testclient import TestClient
 
 from standin_browser import ACCOUNTS, API, CALLBACK, Browser
