@@ -3,40 +3,51 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 import uvicorn
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from oauthenticator import github, oauth2
+from tornado import httpclient, web
 
 from standin_browser import ACCOUNTS, CALLBACK, Browser
 from z2jh_github_standin.app import create_app
 from z2jh_github_standin.config import Settings
 
-trustme = pytest.importorskip("trustme")
-github = pytest.importorskip("oauthenticator.github")
-oauth2 = pytest.importorskip("oauthenticator.oauth2")
-web = pytest.importorskip("tornado.web")
-httpclient = pytest.importorskip("tornado.httpclient")
+
+def write_certificate(settings: Settings) -> None:
+    """Write a key and a certificate for localhost that is its own authority."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    settings.tls_cert.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    settings.tls_key.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
 
 
 @pytest.fixture
-def server(settings: Settings, tmp_path: Path) -> Iterator[SimpleNamespace]:
-    authority = trustme.CA()
-    ca = tmp_path / "ca.crt"
-    authority.cert_pem.write_to_path(ca)
-    certificate = authority.issue_cert("localhost")
-    certificate.private_key_pem.write_to_path(settings.tls_key)
-    for entry in certificate.cert_chain_pems:
-        entry.write_to_path(settings.tls_cert, append=True)
+def server(settings: Settings) -> Iterator[SimpleNamespace]:
+    write_certificate(settings)
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"https://localhost:{listener.getsockname()[1]}"
     config = uvicorn.Config(
@@ -52,7 +63,7 @@ def server(settings: Settings, tmp_path: Path) -> Iterator[SimpleNamespace]:
     deadline = time.monotonic() + 20
     while not process.started and time.monotonic() < deadline:
         time.sleep(0.02)
-    yield SimpleNamespace(url=url, ca=str(ca))
+    yield SimpleNamespace(url=url, ca=str(settings.tls_cert))
     process.should_exit = True
     thread.join(20)
 
