@@ -47,8 +47,8 @@ def machine_findings(probe: Mapping[str, Any], memory_gib: int, disk_gib: int) -
             )
     for port, program in probe["taken"].items():
         findings.append(
-            f"Port {port} of this machine is taken by {program}: stop it, or set hub_port or github_standin_port to a "
-            "free port."
+            f"Port {port} of this machine is taken by {program}: "
+            "stop it, or set another hub_port or github_standin_port."
         )
     return findings
 

@@ -111,7 +111,7 @@ def _https_url(value: Any) -> str | None:
     if parts.username or parts.password:
         return "must not hold a user name or password"
     if parts.scheme != "https":
-        return f"must begin with https://, not {value!r}: sign-in over plain http could be read on the way"
+        return f"must begin with https://, not {value!r}: sign-in over http can be read on the way"
     if wrong_host or parts.path or parts.query or parts.fragment:
         return f"must be https:// and a host name without a path or a slash at its end, not {value!r}"
     return None
@@ -213,10 +213,8 @@ def _unknown(names: Mapping[str, str], known: Iterable[str]) -> Iterator[str]:
         if name in candidates or name.startswith(OF_ANSIBLE):
             continue
         near = difflib.get_close_matches(name, candidates, 1, 0.7)
-        hint = (
-            f"did you mean {near[0]}?" if near else "remove it, or see group_vars/all/settings.yml for what there is."
-        )
-        yield f"{origin} sets {name}, which is no setting: {hint}"
+        hint = f"did you mean {near[0]}?" if near else "group_vars/all/settings.yml lists the settings there are."
+        yield f"{origin} sets {name}, which is unknown: {hint}"
 
 
 def _single(values: Mapping[str, Any], undefined: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -242,7 +240,7 @@ def _networks(values: Mapping[str, Any], hosts: Mapping[str, Any]) -> Iterator[s
     if networks["pod_cidr"].prefixlen > SMALLEST_NODE_BLOCK - 2:
         yield (
             f"pod_cidr {networks['pod_cidr']} is too small: every node takes a /{SMALLEST_NODE_BLOCK} of it, "
-            f"so write a /{SMALLEST_NODE_BLOCK - 2} or larger, such as 10.244.0.0/16."
+            f"so write a /{SMALLEST_NODE_BLOCK - 2} or larger."
         )
     if not 12 <= networks["service_cidr"].prefixlen <= 24:
         yield f"service_cidr {networks['service_cidr']} must be from a /12 to a /24, such as 10.96.0.0/16."

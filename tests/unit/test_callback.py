@@ -1,0 +1,73 @@
+"""A run reads as one line a phase, and a failure as one sentence."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def _play(tmp_path: Path, tasks: str, *arguments: str) -> tuple[int, str]:
+    """Run a play with the project's callback."""
+    book = tmp_path / "play.yml"
+    book.write_text(f"- name: Prepare\n  hosts: localhost\n  gather_facts: false\n  tasks:\n{tasks}")
+    run = subprocess.run(
+        ["ansible-playbook", "-i", "hosts.example", str(book), *arguments],
+        cwd=CHECKOUT,
+        env=os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return run.returncode, run.stdout + run.stderr
+
+
+def test_a_phase_is_one_line_with_what_changed(tmp_path: Path) -> None:
+    code, said = _play(tmp_path, "    - {name: Run, ansible.builtin.command: 'true', changed_when: true}\n")
+    assert code == 0
+    lines = said.splitlines()
+    assert lines[0].startswith("Prepare ")
+    assert lines[0].endswith(" s  1 changed")
+    assert lines[-1].endswith("in all: ok=1 changed=1 unreachable=0 failed=0")
+
+
+def test_a_failure_is_its_sentence_without_a_traceback(tmp_path: Path) -> None:
+    code, said = _play(tmp_path, "    - {name: Stop here, ansible.builtin.fail: {msg: Do this instead.}}\n")
+    assert code == 2
+    lines = said.splitlines()
+    assert lines[0].endswith("failed")
+    assert lines[2] == "Do this instead."
+    assert lines[3] == "(on localhost, in task: Stop here; -v shows more)"
+    assert "fatal" not in said
+    assert "Traceback" not in said
+
+
+def test_a_failed_command_is_said_by_its_last_line(tmp_path: Path) -> None:
+    code, said = _play(tmp_path, "    - {name: Run, ansible.builtin.shell: 'echo first >&2; echo last >&2; exit 3'}\n")
+    assert code == 2
+    assert said.splitlines()[2] == "last"
+
+
+def test_a_failed_item_is_said_once(tmp_path: Path) -> None:
+    code, said = _play(
+        tmp_path, "    - {name: Run, ansible.builtin.fail: {msg: 'No {{ item }}.'}, when: item == 2, loop: [1, 2]}\n"
+    )
+    assert code == 2
+    assert said.count("No 2.") == 1
+
+
+def test_a_failure_that_is_rescued_is_no_failure_of_the_run(tmp_path: Path) -> None:
+    tasks = (
+        "    - name: Try\n      block: [{name: Fail, ansible.builtin.command: 'false'}]\n"
+        "      rescue: [{name: Mend, ansible.builtin.debug: {msg: Mended.}}]\n"
+    )
+    code, said = _play(tmp_path, tasks)
+    assert code == 0
+    assert "Mended." in said
+
+
+def test_verbose_shows_every_task(tmp_path: Path) -> None:
+    _, said = _play(tmp_path, "    - {name: Run, ansible.builtin.command: 'true', changed_when: true}\n", "-v")
+    assert "TASK [Run]" in said

@@ -1,0 +1,72 @@
+"""The commands are what the documentation says, and the files of each role are whole."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+ROLES = sorted(path for path in (CHECKOUT / "roles").iterdir() if (path / "tasks").is_dir())
+TARGETS = ("help", "up", "test", "check", "status", "down", "bench")
+
+
+def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        arguments, cwd=CHECKOUT, env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_each_target_is_one_script_and_is_helped(target: str) -> None:
+    assert f"make {target} " in _run("make", "help").stdout.replace("\t", " ") + " "
+    if target != "help":
+        assert _run("make", "--dry-run", target).stdout.split() == [f"scripts/{target}.sh"]
+        assert os.access(CHECKOUT / "scripts" / f"{target}.sh", os.X_OK)
+
+
+def test_status_of_nothing_is_a_sentence_and_3(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    for name in ("lib.sh", "status.sh"):
+        (tmp_path / "scripts" / name).write_text((CHECKOUT / "scripts" / name).read_text())
+    run = subprocess.run(["bash", str(tmp_path / "scripts/status.sh")], capture_output=True, text=True, check=False)
+    assert run.returncode == 3
+    assert run.stderr == "Stopped: Nothing was deployed from this checkout: run make up.\n"
+    assert run.stdout == ""
+
+
+def test_a_missing_inventory_is_a_sentence() -> None:
+    run = _run("scripts/down.sh", "--yes", INVENTORY="/nowhere/hosts")
+    assert run.returncode == 0
+    assert run.stderr == "Stopped: There is no inventory /nowhere/hosts, so there is nothing to remove.\n"
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_each_role_is_whole(role: Path) -> None:
+    assert (role / "meta/argument_specs.yml").is_file()
+    assert (role / "README.md").is_file()
+
+
+def test_the_readmes_of_roles_are_current() -> None:
+    assert _run("python3", "scripts/role_readmes.py", "--check").stderr == ""
+
+
+@pytest.mark.parametrize("lock", ["ansible", "test"])
+def test_every_package_of_a_lock_has_a_hash(lock: str) -> None:
+    text = (CHECKOUT / f"requirements/{lock}.txt").read_text()
+    requirements = re.findall(r"^[a-z0-9][^\n]*==[^\n]*", text, re.MULTILINE)
+    assert len(requirements) > 20
+    assert all(requirement.rstrip().endswith("\\") for requirement in requirements)
+    assert "--index-url" not in text
+    assert "--find-links" not in text
+
+
+def test_the_tests_use_the_versions_of_the_play() -> None:
+    def versions(name: str) -> dict[str, str]:
+        text = (CHECKOUT / f"requirements/{name}.txt").read_text()
+        return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", text, re.MULTILINE))
+
+    assert versions("ansible").items() <= versions("test").items()

@@ -1,0 +1,72 @@
+"""What a machine lacks is said in one sentence, and a port of ours is not a stranger's."""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def _load(path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(Path(path).stem, CHECKOUT / path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+findings = _load("plugins/filter/machine.py").machine_findings
+probe = _load("plugins/modules/machine_probe.py")
+GOOD: dict[str, Any] = {"uid": 0, "memory_mib": 8192, "free_mib": {"/var/cache/z2jh": 30 * 1024}, "taken": {}}
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"uid": 1000}, "Only root can make node containers on this machine: run it as root (sudo make up)."),
+        ({"memory_mib": 4096}, "This machine has 4.0 GiB of memory and 6 GiB are needed: use a larger one."),
+        (
+            {"free_mib": {"/var/cache/z2jh": 2560}},
+            "/var/cache/z2jh has 2.5 GiB of free disk and 25 GiB are needed: free some, or mount a larger disk there.",
+        ),
+        (
+            {"taken": {"8443": "nginx"}},
+            "Port 8443 of this machine is taken by nginx: stop it, or set another hub_port or github_standin_port.",
+        ),
+    ],
+)
+def test_what_a_machine_lacks_is_said(change: dict[str, Any], sentence: str) -> None:
+    assert findings(GOOD | change, memory_gib=6, disk_gib=25) == [sentence]
+
+
+def test_a_good_machine_passes() -> None:
+    assert findings(GOOD, memory_gib=6, disk_gib=25) == []
+    assert findings(GOOD | {"memory_mib": 5900}, memory_gib=6, disk_gib=25) == []
+
+
+def test_a_port_that_is_listened_on_is_taken_by_its_program() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert list(probe.taken([port], [])) == [str(port)]
+        assert "python" in probe.taken([port], [])[str(port)] or "pytest" in probe.taken([port], [])[str(port)]
+    assert probe.taken([port], []) == {}
+
+
+def test_a_port_that_podman_holds_for_our_node_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "listening", lambda ports: {"77": 8443})
+    monkeypatch.setattr(probe, "holders", lambda inodes: [("77", ["/usr/bin/conmon", "--syslog", "-n", "z2jh-cp1"])])
+    assert probe.taken([8443], ["z2jh-cp1"]) == {}
+    assert probe.taken([8443], ["other"]) == {"8443": "conmon"}
+
+
+def test_a_file_system_is_measured_once_at_the_nearest_folder(tmp_path: Path) -> None:
+    free = probe.free_mib([str(tmp_path / "not" / "there"), str(tmp_path)])
+    assert list(free) == [str(tmp_path / "not" / "there")]
+    assert free[str(tmp_path / "not" / "there")] > 0

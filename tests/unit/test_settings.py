@@ -1,0 +1,293 @@
+"""Every bad setting is refused with one sentence that names it and says what to do."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SPEC = importlib.util.spec_from_file_location("z2jh_settings", CHECKOUT / "plugins/filter/settings.py")
+assert SPEC
+assert SPEC.loader
+settings = importlib.util.module_from_spec(SPEC)
+__import__("sys").modules[SPEC.name] = settings
+SPEC.loader.exec_module(settings)
+
+STANDIN = "https://github.z2jh.test:8444"
+GOOD: dict[str, Any] = {
+    "place": "local",
+    "artifact_source": "auto",
+    "hub_hostname": "hub.z2jh.test",
+    "hub_port": 8443,
+    "github_standin_hostname": "github.z2jh.test",
+    "github_standin_port": 8444,
+    "github_url": STANDIN,
+    "github_client_id": "z2jh-local",
+    "github_client_secret": "c0ffee",
+    "github_allowed_organizations": ["space-telescope-demo"],
+    "github_admin_teams": ["space-telescope-demo:instructors"],
+    "node_cidr": "10.89.40.0/24",
+    "pod_cidr": "10.244.0.0/16",
+    "service_cidr": "10.96.0.0/16",
+    "jupyterhub_chart": "",
+    "dask_gateway_chart": "",
+    "cache_dir": "/var/cache/z2jh",
+}
+ELSEWHERE = {"place": "hosts", "hub_hostname": "hub.example.org", "hub_port": 443, "github_url": "https://github.com"}
+OAUTH_APP = (
+    "create an OAuth app at https://github.com/settings/applications/new with the callback URL "
+    "https://hub.example.org/hub/oauth_callback, then give its client ID and a client secret as GITHUB_CLIENT_ID and "
+    "GITHUB_CLIENT_SECRET in the environment, or as github_client_id and github_client_secret in a vault "
+    "(ansible-vault create group_vars/all/vault.yml)."
+)
+A_LIST = "github_allowed_organizations must be a list of 'organization' or 'organization:team'"
+A_TEAM = "github_admin_teams must be a list of 'organization:team'"
+A_NETWORK = "must be an IPv4 network such as 10.244.0.0/16"
+AN_ADDRESS = "github_url must be an address such as https://github.com"
+A_HOSTNAME = "hub_hostname must be a host name in lower case with a dot, such as hub.example.org"
+A_BARE_HOSTNAME = "hub_hostname must be a bare host name such as hub.example.org, without scheme, port or path"
+
+BAD = [
+    ({"place": "lokal"}, "place must be one of local, hosts, eks, existing, not 'lokal' (did you mean local?)."),
+    ({"place": "aws"}, "place must be one of local, hosts, eks, existing, not 'aws'."),
+    ({"place": None}, "place has no value: set it in group_vars/all/settings.yml."),
+    (
+        {"artifact_source": "registry"},
+        "artifact_source must be one of auto, upstream, registries, not 'registry' (did you mean registries?).",
+    ),
+    ({"artifact_source": True}, "artifact_source must be one of auto, upstream, registries, not True."),
+    ({"hub_hostname": ""}, "hub_hostname must be a host name such as hub.example.org."),
+    ({"hub_hostname": 7}, "hub_hostname must be a host name such as hub.example.org."),
+    ({"hub_hostname": "hub"}, f"{A_HOSTNAME}, not 'hub'."),
+    ({"hub_hostname": "Hub.Example.org"}, f"{A_HOSTNAME}, not 'Hub.Example.org'."),
+    ({"hub_hostname": "hub_1.example.org"}, f"{A_HOSTNAME}, not 'hub_1.example.org'."),
+    ({"hub_hostname": "-hub.example.org"}, f"{A_HOSTNAME}, not '-hub.example.org'."),
+    ({"hub_hostname": "hub.example.org\n"}, f"{A_HOSTNAME}, not 'hub.example.org\\n'."),
+    ({"hub_hostname": "https://hub.example.org"}, f"{A_BARE_HOSTNAME}, not 'https://hub.example.org'."),
+    ({"hub_hostname": "hub.example.org:8443"}, f"{A_BARE_HOSTNAME}, not 'hub.example.org:8443'."),
+    (
+        {"hub_hostname": "192.0.2.7"},
+        "hub_hostname must be a host name, not the address 192.0.2.7: sign-in and certificates need a name.",
+    ),
+    (
+        {"hub_hostname": "github.z2jh.test"},
+        "hub_hostname and github_standin_hostname are the same: sign-in needs two names.",
+    ),
+    ({"hub_port": 0}, "hub_port must be a port number from 1 to 65535, not 0."),
+    ({"hub_port": 65536}, "hub_port must be a port number from 1 to 65535, not 65536."),
+    ({"hub_port": "https"}, "hub_port must be a port number from 1 to 65535, not 'https'."),
+    ({"hub_port": True}, "hub_port must be a port number from 1 to 65535, not True."),
+    ({"hub_port": 8443.5}, "hub_port must be a port number from 1 to 65535, not 8443.5."),
+    ({"hub_port": "²"}, "hub_port must be a port number from 1 to 65535, not '²'."),
+    ({"hub_port": 8444}, "hub_port and github_standin_port are both 8444: give each its own port."),
+    ({"github_standin_port": "-1"}, "github_standin_port must be a port number from 1 to 65535, not '-1'."),
+    (
+        {"github_url": "http://github.com"},
+        "github_url must begin with https://, not 'http://github.com': sign-in over http can be read on the way.",
+    ),
+    (
+        {"github_url": "github.com"},
+        "github_url must begin with https://, not 'github.com': sign-in over http can be read on the way.",
+    ),
+    (
+        {"github_url": "https://github.com/"},
+        "github_url must be https:// and a host name without a path or a slash at its end, not 'https://github.com/'.",
+    ),
+    (
+        {"github_url": "https://github.com/login"},
+        "github_url must be https:// and a host name without a path or a slash at its end, not 'https://github.com/login'.",
+    ),
+    ({"github_url": "https://me:secret@github.com"}, "github_url must not hold a user name or password."),
+    ({"github_url": "https://github.com:x"}, f"{AN_ADDRESS}, not 'https://github.com:x'."),
+    ({"github_url": ["https://github.com"]}, f"{AN_ADDRESS}, not ['https://github.com']."),
+    ({"github_client_id": 12345}, "github_client_id must be a text in quotes."),
+    ({"github_client_id": "changeme"}, "github_client_id is still a placeholder: put the real one in its place."),
+    (
+        {"github_client_secret": "<secret>"},
+        "github_client_secret is still a placeholder: put the real one in its place.",
+    ),
+    ({"github_client_secret": "two words"}, "github_client_secret must not hold blanks or line ends: copy it again."),
+    ({"github_client_secret": "c0ffee\n"}, "github_client_secret must not hold blanks or line ends: copy it again."),
+    ({"github_allowed_organizations": "spacetelescope"}, f"{A_LIST}, not 'spacetelescope'."),
+    (
+        {"github_allowed_organizations": []},
+        "github_allowed_organizations is empty, so nobody could sign in: name one, as in ['my-organization'].",
+    ),
+    ({"github_allowed_organizations": [42]}, f"{A_LIST}; 42 is not one."),
+    ({"github_allowed_organizations": ["*"]}, f"{A_LIST}; '*' is not one."),
+    ({"github_allowed_organizations": ["space--telescope"]}, f"{A_LIST}; 'space--telescope' is not one."),
+    ({"github_allowed_organizations": ["org:"]}, f"{A_LIST}; 'org:' is not one."),
+    ({"github_allowed_organizations": ["a", "a"]}, "github_allowed_organizations names 'a' twice."),
+    ({"github_admin_teams": ["space-telescope-demo"]}, f"{A_TEAM}; 'space-telescope-demo' is not one."),
+    ({"github_admin_teams": {"org": "team"}}, f"{A_TEAM}, not {{'org': 'team'}}."),
+    ({"github_admin_teams": ["org:Some Team"]}, f"{A_TEAM}; 'org:Some Team' is not one."),
+    ({"pod_cidr": "10.244.0.0"}, f"pod_cidr {A_NETWORK}, not '10.244.0.0'."),
+    ({"pod_cidr": "10.244.0.0/33"}, f"pod_cidr {A_NETWORK}, not '10.244.0.0/33'."),
+    ({"pod_cidr": "fd00::/64"}, f"pod_cidr {A_NETWORK}, not 'fd00::/64'."),
+    (
+        {"pod_cidr": "10.244.1.7/16"},
+        "pod_cidr must be a network, not an address in one: write 10.244.0.0/16 in place of 10.244.1.7/16.",
+    ),
+    (
+        {"pod_cidr": "8.8.0.0/16"},
+        "pod_cidr must be a private network such as 10.244.0.0/16; 8.8.0.0/16 belongs to someone on the Internet.",
+    ),
+    (
+        {"pod_cidr": "10.244.0.0/24"},
+        "pod_cidr 10.244.0.0/24 is too small: every node takes a /24 of it, so write a /22 or larger.",
+    ),
+    (
+        {"pod_cidr": "10.96.0.0/12"},
+        "pod_cidr 10.96.0.0/12 and service_cidr 10.96.0.0/16 overlap: choose another network for one.",
+    ),
+    (
+        {"service_cidr": "10.89.40.0/24"},
+        "node_cidr 10.89.40.0/24 and service_cidr 10.89.40.0/24 overlap: choose another network for one.",
+    ),
+    ({"service_cidr": "10.96.0.0/28"}, "service_cidr 10.96.0.0/28 must be from a /12 to a /24, such as 10.96.0.0/16."),
+    ({"node_cidr": "10.89.40.0/28"}, "node_cidr 10.89.40.0/28 is too small: write a /24, such as 10.89.40.0/24."),
+    ({"cache_dir": "cache"}, "cache_dir must be a path from the root, such as /var/cache/z2jh, not 'cache'."),
+    ({"cache_dir": "/"}, "cache_dir must be a folder of its own, such as /var/cache/z2jh, not '/'."),
+    ({"cache_dir": "/var"}, "cache_dir must be a folder of its own, such as /var/cache/z2jh, not '/var'."),
+    (
+        {"cache_dir": "/var/cache/../../etc"},
+        "cache_dir must be a folder of its own, such as /var/cache/z2jh, not '/var/cache/../../etc'.",
+    ),
+    (
+        {"cache_dir": "/var/my cache"},
+        "cache_dir must not hold blanks or colons, as '/var/my cache' does: it is mounted into containers.",
+    ),
+    (
+        {"jupyterhub_chart": "charts/jupyterhub"},
+        "jupyterhub_chart must be empty, a path from the root, or an address that begins with https:// or oci://, "
+        "not 'charts/jupyterhub'.",
+    ),
+    (
+        {"dask_gateway_chart": None},
+        "dask_gateway_chart has no value: set it in group_vars/all/settings.yml.",
+    ),
+    (
+        {**ELSEWHERE, "github_client_id": "", "github_client_secret": ""},
+        f"github_client_id and github_client_secret are missing: {OAUTH_APP}",
+    ),
+    ({**ELSEWHERE, "github_client_secret": ""}, f"github_client_secret is missing: {OAUTH_APP}"),
+    (
+        {**ELSEWHERE, "github_url": STANDIN},
+        f"github_url {STANDIN} is the stand-in, which lets anyone in: it is for place local; write https://github.com.",
+    ),
+    (
+        {**ELSEWHERE, "hub_hostname": "hub.z2jh.test"},
+        "hub_hostname hub.z2jh.test leads nowhere outside place local: set the name that people open.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "sentence"), BAD, ids=[str(change) for change, _ in BAD])
+def test_a_bad_setting_is_refused_with_its_sentence(change: dict[str, Any], sentence: str) -> None:
+    assert settings.settings_findings(GOOD | change) == [sentence]
+
+
+@pytest.mark.parametrize("change", [{}, ELSEWHERE, {"hub_port": "8443"}, {"pod_cidr": "10.128.0.0/9"}])
+def test_good_settings_pass(change: dict[str, Any]) -> None:
+    assert settings.settings_findings(GOOD | change, hosts={"cp1": "10.89.40.11"}, groups=["control_plane"]) == []
+
+
+def test_a_setting_that_is_missing_is_named() -> None:
+    values = {name: value for name, value in GOOD.items() if name != "hub_port"}
+    assert settings.settings_findings(values) == ["hub_port has no value: set it in group_vars/all/settings.yml."]
+
+
+def test_a_value_that_cannot_be_worked_out_is_named() -> None:
+    findings = settings.settings_findings(GOOD, undefined={"github_url": "'x' is undefined"})
+    assert findings == ["github_url cannot be worked out: 'x' is undefined."]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("hub_prot", "The inventory sets hub_prot, which is unknown: did you mean hub_port?"),
+        (
+            "github_allowed_organisations",
+            "The inventory sets github_allowed_organisations, which is unknown: did you mean "
+            "github_allowed_organizations?",
+        ),
+        (
+            "images_debain_date",
+            "The inventory sets images_debain_date, which is unknown: did you mean images_debian_date?",
+        ),
+        (
+            "colour",
+            "The inventory sets colour, which is unknown: group_vars/all/settings.yml lists the settings there are.",
+        ),
+    ],
+)
+def test_an_unknown_setting_is_refused_by_name(name: str, sentence: str) -> None:
+    known = ["images_debian_date", "node_ip"]
+    names = {
+        name: "The inventory",
+        "ansible_port": "The inventory",
+        "node_ip": "The inventory",
+        "place": "The inventory",
+    }
+    assert settings.settings_findings(GOOD, names=names, known=known) == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "sentence"),
+    [
+        ({"cp1": ""}, "cp1 has no address: end its name in a number, as in worker2, or set node_ip in the inventory."),
+        ({"cp1": "10.89.40.400"}, "node_ip of cp1 must be an IPv4 address, not '10.89.40.400'."),
+        (
+            {"cp1": "10.89.41.11"},
+            "node_ip 10.89.41.11 of cp1 is not free in 10.89.40.0/24: choose one from 10.89.40.2 to 10.89.40.254.",
+        ),
+        (
+            {"cp1": "10.89.40.1"},
+            "node_ip 10.89.40.1 of cp1 is not free in 10.89.40.0/24: choose one from 10.89.40.2 to 10.89.40.254.",
+        ),
+        (
+            {"cp1": "10.89.40.11", "worker1": "10.89.40.11"},
+            "node_ip 10.89.40.11 is given to both cp1 and worker1: give each node its own.",
+        ),
+    ],
+)
+def test_a_bad_address_of_a_node_is_refused(hosts: dict[str, str], sentence: str) -> None:
+    assert settings.settings_findings(GOOD, hosts=hosts) == [sentence]
+
+
+def test_a_node_may_not_lie_among_the_pods() -> None:
+    findings = settings.settings_findings(GOOD | ELSEWHERE, hosts={"cp1": "10.244.0.9"})
+    assert findings == ["node_ip 10.244.0.9 of cp1 lies in pod_cidr 10.244.0.0/16: choose another network for one."]
+
+
+@pytest.mark.parametrize(
+    ("groups", "sentence"),
+    [
+        (["control_plane", "worker"], "The inventory has a group worker, which nothing reads: did you mean workers?"),
+        (["workers"], "The inventory has no group control_plane: name at least one host in it, as hosts.example does."),
+    ],
+)
+def test_a_bad_group_is_refused(groups: list[str], sentence: str) -> None:
+    assert settings.settings_findings(GOOD, groups=groups) == [sentence]
+
+
+def test_no_sentence_tells_a_secret() -> None:
+    for secret in ("two words", "hunter2\n", 4711):
+        findings = settings.settings_findings(GOOD | {"github_client_secret": secret})
+        assert findings
+        assert str(secret).strip() not in findings[0]
+
+
+def test_settings_yml_documents_every_setting_and_no_other() -> None:
+    text = (CHECKOUT / "group_vars/all/settings.yml").read_text()
+    assert list(yaml.safe_load(text)) == list(settings.NAMES)
+
+
+def test_preflight_knows_every_file_of_derived_variables() -> None:
+    listed = yaml.safe_load((CHECKOUT / "roles/preflight/vars/main.yml").read_text())["__preflight_derived"]
+    files = [str(path.relative_to(CHECKOUT)) for path in (CHECKOUT / "group_vars").rglob("*.yml")]
+    assert sorted(listed) == sorted(set(files) - {"group_vars/all/settings.yml", "group_vars/all/vault.yml"})
