@@ -1,0 +1,178 @@
+"""Dask Gateway: a cluster with no configuration, that nobody but its owner can see, use or end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from live.cluster import HUB_NAMESPACE, Cluster, CommandError, Pod
+from live.people import Person
+from live.polling import until
+
+GATEWAY = "http://traefik-dask-gateway/services/dask-gateway/api/v1/clusters/"
+REFUSED = ("timeout", "refused")
+SCHEDULER = "app.kubernetes.io/component=dask-scheduler"
+
+# Leaves its cluster running, for the tests to look at.
+START = """
+import json, sys
+from dask_gateway import GatewayCluster
+cluster = GatewayCluster(shutdown_on_close=False)
+cluster.scale(2)
+client = cluster.get_client()
+client.wait_for_workers(2, timeout=120)
+versions = client.get_versions(check=True)
+result = sum(client.gather(client.map(lambda x: x * x, range(100))))
+hosts = set(client.run(lambda: __import__("socket").gethostname()).values())
+print(json.dumps({"name": cluster.name, "workers": len(hosts), "versions": len(versions["workers"]), "result": result}))
+"""
+STOP = """
+import sys
+from dask_gateway import Gateway
+Gateway().stop_cluster(sys.argv[1])
+"""
+ASK_FOR = """
+import json, sys
+from dask_gateway import Gateway
+Gateway().new_cluster(shutdown_on_close=True, **json.loads(sys.argv[1]))
+"""
+# A scheduler asks for a certificate of its own cluster before it listens to anybody.
+HANDSHAKE = """
+import socket, ssl, sys
+tls = ssl.create_default_context()
+tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+with socket.create_connection(("traefik-dask-gateway", 80), 10) as plain:
+    try:
+        with tls.wrap_socket(plain, server_hostname="daskgateway-" + sys.argv[1]) as secure:
+            print("answered", len(secure.recv(1)))
+    except ssl.SSLError as error:
+        print(error.reason)
+"""
+
+
+@pytest.fixture(scope="module")
+def grace_cluster(grace: Person, cluster: Cluster) -> Iterator[dict[str, Any]]:
+    """Start a Dask cluster of two workers from Grace's server, with no configuration."""
+    pod = cluster.server_of("grace")
+    started = json.loads(pod.python(START, seconds=240).splitlines()[-1])
+    yield started
+    pod.python(STOP, started["name"])
+    until(f"no pod of Dask cluster {started['name']} is left", lambda: not pods_of(cluster, started["name"]), 60)
+
+
+def pods_of(cluster: Cluster, name: str) -> list[Any]:
+    """Return the pods of a Dask cluster."""
+    label = f"gateway.dask.org/cluster={name.rpartition('.')[2]}"
+    found: list[Any] = cluster.core.list_namespaced_pod(HUB_NAMESPACE, label_selector=label).items
+    return found
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Return the header by which the gateway knows people."""
+    return {"Authorization": f"jupyterhub {token}"}
+
+
+class TestCluster:
+    """What its owner gets."""
+
+    def test_two_workers_compute(self, grace_cluster: dict[str, Any]) -> None:
+        assert grace_cluster["workers"] == 2
+        assert grace_cluster["versions"] == 2
+        assert grace_cluster["result"] == 328350
+
+    def test_it_runs_the_notebook_image(self, grace_cluster: dict[str, Any], grace_pod: Pod, cluster: Cluster) -> None:
+        image = grace_pod.python("import os; print(os.environ['JUPYTER_IMAGE_SPEC'])").strip()
+        pods = pods_of(cluster, grace_cluster["name"])
+        assert len(pods) == 3
+        assert {part.image for pod in pods for part in pod.spec.containers} == {image}
+
+    def test_its_pods_have_no_privileges(self, grace_cluster: dict[str, Any], cluster: Cluster) -> None:
+        for entry in pods_of(cluster, grace_cluster["name"]):
+            pod = Pod(lambda: cluster.core, HUB_NAMESPACE, entry.metadata.name)
+            status = dict(line.split(":\t", 1) for line in pod.run("cat", "/proc/self/status").splitlines())
+            assert (status["Uid"].split()[0], status["CapEff"], status["Seccomp"]) == ("1000", "0" * 16, "2")
+            assert pod.connect("kubernetes.default.svc.cluster.local", 443) in REFUSED
+            assert pod.connect("proxy-api", 8001) in REFUSED
+            assert pod.connect("s3.archive.svc.cluster.local", 80) == "open"
+
+    def test_its_dashboard_opens_for_the_owner(self, grace_cluster: dict[str, Any], grace: Person, ada: Person) -> None:
+        path = f"/services/dask-gateway/clusters/{grace_cluster['name']}/status"
+        through_server = f"/user/grace/proxy/traefik-dask-gateway:80{path}"
+        answer = grace.http.get(through_server)
+        assert answer.status_code == 200, answer.text
+        assert "Dask" in answer.text
+        assert ada.http.get(through_server).status_code == 403
+        # The hub's own proxy leads to no dashboard.
+        assert grace.http.get(path).status_code == 404
+
+
+class TestOthers:
+    """What everybody else gets."""
+
+    def test_the_owner_sees_it(self, grace_cluster: dict[str, Any], grace: Person, grace_pod: Pod) -> None:
+        answer = grace_pod.request(GATEWAY + grace_cluster["name"], headers=bearer(grace.token()))
+        assert answer.status == 200
+        assert answer.json()["status"] == "RUNNING"
+
+    @pytest.mark.parametrize(
+        ("method", "path", "body"),
+        [("GET", "", None), ("DELETE", "", None), ("POST", "/scale", '{"count": 1}'), ("POST", "/adapt", "{}")],
+    )
+    def test_another_person_is_refused(
+        self,
+        grace_cluster: dict[str, Any],
+        grace: Person,
+        ada: Person,
+        ada_pod: Pod,
+        method: str,
+        path: str,
+        body: str | None,
+    ) -> None:
+        url = GATEWAY + grace_cluster["name"]
+        headers = {**bearer(ada.token()), "Content-Type": "application/json"}
+        answer = ada_pod.request(url + path, method=method, headers=headers, body=body)
+        assert answer.status in (403, 404), answer.body
+        assert grace_cluster["name"] not in ada_pod.request(GATEWAY, headers=headers).body
+        alive = ada_pod.request(url, headers=bearer(grace.token()))
+        assert (alive.status, alive.json()["status"]) == (200, "RUNNING")
+
+    def test_a_token_for_something_else_is_refused(self, ada: Person, ada_pod: Pod) -> None:
+        narrow = ada_pod.request(GATEWAY, headers=bearer(ada.token(["read:users!user=ada"])))
+        assert narrow.status == 401
+        assert ada_pod.request(GATEWAY, headers=bearer(ada.token())).status == 200
+
+    def test_no_token_and_a_wrong_one_are_refused(self, ada_pod: Pod) -> None:
+        assert ada_pod.request(GATEWAY).status == 401
+        assert ada_pod.request(GATEWAY, headers=bearer("0" * 32)).status in (401, 403, 500)
+
+    @pytest.mark.parametrize("port", [8786, 8787, 8788])
+    def test_the_scheduler_is_out_of_reach(
+        self, grace_cluster: dict[str, Any], ada_pod: Pod, cluster: Cluster, port: int
+    ) -> None:
+        name = grace_cluster["name"].rpartition(".")[2]
+        scheduler = cluster.pod(f"{SCHEDULER},gateway.dask.org/cluster={name}")
+        assert ada_pod.connect(scheduler.ip, port) in REFUSED
+        allowed = "api" if port == 8788 else "traefik"
+        control = cluster.pod(f"app.kubernetes.io/name=dask-gateway,app.kubernetes.io/component={allowed}")
+        assert control.connect(scheduler.ip, port) == "open"
+
+    def test_the_scheduler_asks_for_a_certificate(self, grace_cluster: dict[str, Any], ada_pod: Pod) -> None:
+        assert "CERTIFICATE_REQUIRED" in ada_pod.python(HANDSHAKE, grace_cluster["name"])
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        pytest.param({"image": "docker.io/library/busybox:latest"}, "image", id="image"),
+        pytest.param({"worker_cores": 1000}, "worker_cores", id="cores"),
+        pytest.param({"worker_memory": 10000}, "worker_memory", id="memory"),
+        pytest.param({"environment": {"LD_PRELOAD": "/tmp/mine.so"}}, "environment", id="environment"),
+    ],
+)
+def test_only_what_is_offered(grace_pod: Pod, cluster: Cluster, options: dict[str, Any], complaint: str) -> None:
+    before = len(cluster.core.list_namespaced_pod(HUB_NAMESPACE, label_selector=SCHEDULER).items)
+    with pytest.raises(CommandError, match=complaint):
+        grace_pod.python(ASK_FOR, json.dumps(options))
+    assert len(cluster.core.list_namespaced_pod(HUB_NAMESPACE, label_selector=SCHEDULER).items) == before

@@ -1,0 +1,40 @@
+"""Where the platform is: the lines that `make status` prints."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import yaml
+
+ROOT = Path(__file__).parents[2]
+STATUS = ROOT / "state" / "status.yml"
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Addresses of a running platform."""
+
+    place: str
+    url: str
+    ca: Path | None
+    kubeconfig: Path
+    tls: ssl.SSLContext = field(repr=False)
+
+    @classmethod
+    def read(cls) -> Platform:
+        """Read what the last `make up` wrote."""
+        status = yaml.safe_load(STATUS.read_text())
+        ca = Path(status["ca"]) if status["ca"] else None
+        # With a CA of our own nothing else is trusted, so that a test cannot pass by another one's signature.
+        tls = ssl.create_default_context(cafile=ca)
+        return cls(status["place"], status["url"], ca, Path(status["kubeconfig"]), tls)
+
+    def http(self, token: str | None = None) -> httpx.Client:
+        """Return a client of the hub's public address, with a token of the hub or without."""
+        headers = {"Authorization": f"token {token}"} if token else {}
+        return httpx.Client(
+            base_url=self.url, headers=headers, verify=self.tls, trust_env=False, follow_redirects=True, timeout=60
+        )
