@@ -1,4 +1,4 @@
-"""The chart of Dask Gateway with our values: what it renders, what it refuses, and that the gateway takes its configuration."""
+"""The chart of Dask Gateway with our values: what it renders, what it refuses, and whether the gateway takes it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def values(request: pytest.FixtureRequest) -> Values:
 
 @pytest.fixture(scope="module")
 def rendered(template: Callable[..., Rendered], values: Values) -> Rendered:
-    """What the chart makes of our values."""
+    """Render the chart with our values."""
     return template("dask-gateway", values)
 
 
