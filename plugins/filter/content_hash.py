@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,21 @@ def content_hash(paths: str | Iterable[str], extra: str = "") -> str:
     return digest.hexdigest()[:DIGITS]
 
 
+def program_files(programs: Iterable[Mapping[str, Any]], modules: str, cache: str, recipe: str = "") -> list[dict[str, Any]]:
+    """Return every program with the path of its file, the link under its plain name, and whether both are there.
+
+    The file is named by a hash of the program's module folder under `modules`, of how it is built, and of the recipe.
+    """
+    files = []
+    for program in programs:
+        built_from = content_hash(f"{modules}/{program['module']}", recipe + json.dumps(program, sort_keys=True))
+        path = Path(cache, "go/programs", f"{program['program']}-{built_from}")
+        link = Path(cache, "bin", program["program"])
+        present = path.exists() and link.exists() and link.samefile(path)
+        files.append({**program, "path": str(path), "link": str(link), "present": present})
+    return files
+
+
 def image_tags(images: Iterable[Mapping[str, Any]], checkout: str, programs: str, recipe: str = "") -> dict[str, str]:
     """Return the tag of every image: a hash of its folder, inputs and programs, of its parent's tag and of the recipe.
 
@@ -83,4 +99,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"content_hash": content_hash, "image_tags": image_tags}
+        return {"content_hash": content_hash, "image_tags": image_tags, "program_files": program_files}

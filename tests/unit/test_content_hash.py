@@ -123,3 +123,24 @@ def test_a_child_before_its_parent_is_refused(checkout: Path) -> None:
     """The list is the build order."""
     with pytest.raises(AnsibleFilterError, match="hub comes before its parent base"):
         plugin.image_tags(reversed(IMAGES), str(checkout), str(checkout / "bin"))
+
+
+def test_program_is_present_only_when_its_link_leads_to_what_its_recipe_makes(tmp_path: Path) -> None:
+    """A new recipe or a link to an older build means that the program must be built."""
+    module = tmp_path / "modules" / "tool"
+    module.mkdir(parents=True)
+    (module / "go.mod").write_text("module tool")
+    cache = tmp_path / "cache"
+    (cache / "bin").mkdir(parents=True)
+    (cache / "go/programs").mkdir(parents=True)
+    programs = [{"module": "tool", "program": "tool", "package": "example.org/tool"}]
+
+    [missing] = plugin.program_files(programs, str(tmp_path / "modules"), str(cache))
+    assert not missing["present"]
+    Path(missing["path"]).write_text("program")
+    Path(missing["link"]).symlink_to(missing["path"])
+
+    [built] = plugin.program_files(programs, str(tmp_path / "modules"), str(cache))
+    assert built["present"]
+    [other] = plugin.program_files(programs, str(tmp_path / "modules"), str(cache), "another toolchain")
+    assert not other["present"]
