@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -32,7 +32,7 @@ FAILED = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Remember for the fixtures whether the test failed."""
     report = yield
     item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
@@ -55,7 +55,7 @@ def home(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def browser(home: Path) -> Iterator[Browser]:
     """Start Chromium."""
     with sync_playwright() as playwright:
-        environment = {**os.environ, "HOME": str(home)}
+        environment: dict[str, str | float | bool] = {**os.environ, "HOME": str(home)}
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS, env=environment)
         yield chromium
         chromium.close()
