@@ -1,5 +1,6 @@
 import io
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -38,7 +39,8 @@ def test_no_key_claims_to_be_an_archive_product():
 
 
 def test_two_runs_make_the_same_bytes(cutout):
-    assert list(synthetic.frames(cutout, 3)) == list(synthetic.frames(cutout, 3))
+    first, second = (list(islice(synthetic.frames(cutout), 4)) for _ in range(2))
+    assert first == second
 
 
 def test_a_frame_says_that_it_is_synthetic_and_keeps_the_real_photometry(cutout):
@@ -61,8 +63,7 @@ def test_a_frame_says_that_it_is_synthetic_and_keeps_the_real_photometry(cutout)
 
 
 def test_frames_differ(cutout):
-    contents = [content for _, content in synthetic.frames(cutout, 6)]
-    assert len(set(contents)) == 7
+    assert len({content for _, content in islice(synthetic.frames(cutout), 6)}) == 6
 
 
 def test_without_versitygw_nothing_is_made(tmp_path, monkeypatch, capsys):
