@@ -60,7 +60,8 @@ def open_notebook(page: Page, folder: str, name: str) -> Locator:
     in_folder(page, folder).dblclick()
     in_folder(page, name).dblclick()
     panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
-    expect(panel.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]')).to_be_visible(timeout=60_000)
+    expect(panel.locator(".jp-Cell").first).to_be_visible(timeout=60_000)
+    expect(page.locator("#jp-main-statusbar")).to_contain_text(re.compile(r"Python 3.*\| Idle"), timeout=60_000)
     return panel
 
 
