@@ -3,49 +3,49 @@
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-failed=()
+work=$(mktemp -d) && trap 'rm -rf "$work"' EXIT
+
+# run NAME COMMAND...: one line with the result and the time; what was said is shown when it failed.
 run() {
-    local name=$1 begin=$SECONDS
+    local name=$1 begin=$SECONDS log=$work/$1.log
     shift
     if "$@" >"$log" 2>&1; then
-        printf '%-14s ok      %3d s\n' "$name" $((SECONDS - begin))
+        printf '%-14s ok      %3d s  %s\n' "$name" $((SECONDS - begin)) "$(sed -n 's/^=* *\([0-9].* passed.*\) in .*/\1/p' "$log" | tail -n 1)"
     else
-        failed+=("$name")
-        printf '%-14s FAILED  %3d s\n' "$name" $((SECONDS - begin))
-        sed 's/^/    /' "$log"
+        echo "$name" >>"$work/failed"
+        printf '%-14s FAILED  %3d s\n%s\n' "$name" $((SECONDS - begin)) "$(sed 's/^/    /' "$log")"
     fi
 }
 
 # helm is built like every other program of the platform; check needs it alone.
 provide_helm() {
-    command -v helm >/dev/null && return
-    [ -x "$cache_dir/bin/helm" ] ||
-        ansible-playbook -i localhost, playbooks/helm.yml
-    export PATH="$PATH:$cache_dir/bin"
+    [ -x "$cache_dir/bin/helm" ] || ansible-playbook -i hosts.example -e cache_dir="$cache_dir" playbooks/helm.yml
 }
 
-typed_packages() {
-    local package
-    for package in images/*/src; do
-        [ ! -d "$package" ] || mypy --strict "$package" || return 1
+# The packages of images are checked and tested by their own configuration, each in its folder.
+in_each_image() {
+    local folder result=0
+    for folder in images/*/"$1"; do
+        (cd "$(dirname "$folder")" && "${@:2}") || result=1
     done
-    mypy plugins scripts
+    return $result
 }
+types() { mypy plugins scripts/*.py && in_each_image src mypy --strict src; }
+image_tests() { in_each_image tests pytest --quiet -p no:cacheprovider; }
+shell_scripts() { git ls-files -z --cached --others --exclude-standard '*.sh' .ci/run | xargs -0 shellcheck --external-sources; }
 
-shell_files() { git ls-files --cached --others --exclude-standard '*.sh' .ci/run; }
-
-log=$(mktemp) && trap 'rm -f "$log"' EXIT
 use_venv test
-export ANSIBLE_HOME=${ANSIBLE_HOME:-$cache_dir/ansible} PYTHONDONTWRITEBYTECODE=1
-run helm provide_helm
+export ANSIBLE_HOME=${ANSIBLE_HOME:-$cache_dir/ansible} PATH="$PATH:$cache_dir/bin" PYTHONDONTWRITEBYTECODE=1
+# Two at a time: ansible-lint takes about as long as the rest.
+run ansible-lint ansible-lint --offline --strict &
 run yamllint yamllint --strict .
 run ruff-check ruff check --no-cache .
 run ruff-format ruff format --no-cache --check .
-run mypy typed_packages
-mapfile -t scripts < <(shell_files)
-run shellcheck shellcheck --external-sources "${scripts[@]}"
-run ansible-lint ansible-lint --offline --strict
-mapfile -t tests < <(ls -d tests/unit tests/charts images/*/tests 2>/dev/null)
-run pytest pytest --numprocesses 2 "${tests[@]}"
-tail -n 1 "$log"
-[ "${#failed[@]}" = 0 ] || die "make check found something to mend in: ${failed[*]}."
+run shellcheck shell_scripts
+run mypy types
+run unit-tests pytest tests/unit
+run image-tests image_tests
+run helm provide_helm
+run chart-tests pytest --numprocesses 2 tests/charts
+wait
+[ ! -e "$work/failed" ] || die "make check found something to mend in: $(paste -sd ' ' "$work/failed")."
