@@ -100,6 +100,6 @@ class ApiServer:
             except LostPlaceError as lost:
                 log.info("%s: listing again: %s", path, lost)
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError) as error:
-                log.warning("%s: %r; again in %.1f s", path, error, pause)
+                log.warning("%s: %s: %s; again in %.1f s", path, type(error).__name__, error, pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)

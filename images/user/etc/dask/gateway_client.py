@@ -50,7 +50,8 @@ def sync(self: Any, func: Any, *args: Any, **kwargs: Any) -> Any:
 def close(self: Any) -> Any:
     """Close the session, and end the loop if nobody else uses it."""
     if own_loop(self) is None:
-        return _close(self)
+        # Closing what was closed would only print an error.
+        return _close(self) if self.asynchronous or self._loop_runner.is_started() else None
 
     async def finish(earlier: set[asyncio.Task[Any]]) -> None:
         await asyncio.gather(*earlier, return_exceptions=True)
