@@ -30,7 +30,7 @@ in_each_image() {
     done
     return $result
 }
-types() { mypy plugins scripts/*.py && in_each_image src mypy --strict src; }
+types() { mypy plugins scripts/*.py && in_each_image src env MYPYPATH=src mypy --strict src; }
 image_tests() { in_each_image tests pytest --quiet -p no:cacheprovider; }
 shell_scripts() { git ls-files -z --cached --others --exclude-standard '*.sh' .ci/run | xargs -0 shellcheck --external-sources; }
 

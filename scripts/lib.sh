@@ -50,12 +50,15 @@ use_venv() {
         mkdir -p "$cache_dir" 2>/dev/null || true
         [ -w "$cache_dir" ] ||
             die "$cache_dir cannot be written: run as root, or name another folder in Z2JH_CACHE_DIR."
-        say "Making the virtual environment from $lock (about a minute) ..."
+        say "Making the virtual environment from $lock (one to two minutes) ..."
         # Scripts in a virtual environment name its folder, so it is made in its place; "complete" is written last.
         rm -rf "$venv"
         python3 -m venv "$venv" || die "No virtual environment could be made: install Debian's python3-venv."
         "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-compile --require-hashes -r "$lock" ||
             die "pip could not install $lock: PyPI (or the index pip is configured for) did not answer, or a file did not match its hash; the lines above name it."
+        # Every run of Ansible and every module it starts would compile what it imports again, where Python may not keep it.
+        "$venv/bin/python" -m compileall -q -j 0 -x 'ansible_collections/(?!ansible/|kubernetes/|containers/|community/crypto/)|/tests?/' \
+            "$venv"/lib/python3*/site-packages >/dev/null || true
         : >"$venv/complete"
         prune_venvs "$1" "$venv"
     fi
