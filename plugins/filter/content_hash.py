@@ -62,7 +62,9 @@ def content_hash(paths: str | Iterable[str], extra: str = "") -> str:
     return digest.hexdigest()[:DIGITS]
 
 
-def program_files(programs: Iterable[Mapping[str, Any]], modules: str, cache: str, recipe: str = "") -> list[dict[str, Any]]:
+def program_files(
+    programs: Iterable[Mapping[str, Any]], modules: str, cache: str, recipe: str = ""
+) -> list[dict[str, Any]]:
     """Return every program with the path of its file, the link under its plain name, and whether both are there.
 
     The file is named by a hash of the program's module folder under `modules`, of how it is built, and of the recipe.
