@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -194,6 +195,26 @@ def test_definitions_are_installed() -> None:
     assert set(names) == {"daskclusters.gateway.dask.org", "ingressroutes.traefik.io", "ingressroutetcps.traefik.io"}
     assert names["daskclusters.gateway.dask.org"]["subresources"] == {"status": {}}
     assert all(version["name"] == "v1alpha1" for version in names.values())
+
+
+def test_pods_of_a_chart_without_security_contexts_are_made_to_meet_restricted(rendered: Rendered) -> None:
+    before = copy.deepcopy(list(rendered))
+    for item in before:
+        if item["kind"] == "Deployment":
+            pod = item["spec"]["template"]["spec"]
+            pod.pop("securityContext")
+            pod["containers"][0]["securityContext"] = {"runAsUser": 1000}
+    script = ROOT / "roles" / "dask_gateway" / "files" / "meet_restricted.py"
+    result = subprocess.run(
+        [sys.executable, str(script)], input=yaml.safe_dump_all(before), capture_output=True, text=True, check=True
+    )
+    after = Rendered(yaml.safe_load_all(result.stdout))
+    assert [item for item in after if item["kind"] != "Deployment"] == [
+        item for item in before if item["kind"] != "Deployment"
+    ]
+    for name in DEPLOYMENTS:
+        assert restricted_violations(pod_of(after, name)) == []
+        assert pod_of(after, name)["containers"][0]["securityContext"]["runAsUser"] == 1000
 
 
 class TestConfiguration:
