@@ -10,12 +10,15 @@ run() {
     local name=$1 begin=$SECONDS log=$work/$1.log
     shift
     if "$@" >"$log" 2>&1; then
-        printf '%-14s ok      %3d s  %s\n' "$name" $((SECONDS - begin)) "$(sed -n 's/^=* *\([0-9].* passed.*\) in .*/\1/p' "$log" | tail -n 1)"
+        printf '%-14s ok      %3d s  %s\n' "$name" $((SECONDS - begin)) "$(passed "$log")"
     else
         echo "$name" >>"$work/failed"
         printf '%-14s FAILED  %3d s\n%s\n' "$name" $((SECONDS - begin)) "$(sed 's/^/    /' "$log")"
     fi
 }
+
+# How many tests passed, over all runs of pytest in a log.
+passed() { sed -n 's/.*\b\([0-9]\+\) passed.*/\1/p' "$1" | awk '{n += $1} END {if (n) print n " passed"}'; }
 
 # helm is built like every other program of the platform; check needs it alone.
 provide_helm() {
