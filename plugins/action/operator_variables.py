@@ -27,6 +27,11 @@ options:
     type: list
     elements: path
     default: []
+  unread:
+    description: Variables that are not worked out, because that alone would make something.
+    type: list
+    elements: str
+    default: []
 """
 
 RETURN = """
@@ -53,7 +58,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     """Ansible's entry point."""
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"checkout", "derived"})
+    _VALID_ARGS = frozenset({"checkout", "derived", "unread"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Collect the names, and work out the settings."""
@@ -63,7 +68,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         derived = self._derived(checkout, self._task.args.get("derived", []))
         names = self._names(task_vars)
         values, undefined = {}, {}
-        for name in names.keys() & task_vars.keys() - derived:
+        for name in names.keys() & task_vars.keys() - derived - set(self._task.args.get("unread", [])):
             try:
                 values[name] = self._templar.template(task_vars[name])
             except AnsibleError as error:

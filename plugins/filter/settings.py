@@ -37,6 +37,11 @@ options:
     type: list
     elements: str
     default: []
+  unread:
+    description: Settings whose values are not looked at, because they are made only when they are needed.
+    type: list
+    elements: str
+    default: []
   hosts:
     description: Address of each node by its name.
     type: dict
@@ -56,6 +61,7 @@ PLACEHOLDER = re.compile(r"change.?me|xxx+|todo|secret|password|<.*>|your.*", re
 GROUPS = ("all", "ungrouped", "local", "cluster", "control_plane", "workers")
 OF_ANSIBLE = ("ansible_", "inventory_dir", "inventory_file")
 SMALLEST_NODE_BLOCK = 24
+STANDIN_CLIENT_ID = "z2jh-local"
 
 Check = Callable[[Any], str | None]
 
@@ -217,9 +223,13 @@ def _unknown(names: Mapping[str, str], known: Iterable[str]) -> Iterator[str]:
         yield f"{origin} sets {name}, which is unknown: {hint}"
 
 
-def _single(values: Mapping[str, Any], undefined: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _single(
+    values: Mapping[str, Any], undefined: Mapping[str, str], unread: Iterable[str]
+) -> Iterator[tuple[str, str]]:
     """Check each setting by itself; yields its name and a sentence."""
     for setting in SETTINGS:
+        if setting.name in unread:
+            continue
         if setting.name in undefined:
             yield setting.name, f"{setting.name} cannot be worked out: {undefined[setting.name].rstrip('.')}."
         elif setting.name not in values or values[setting.name] is None:
@@ -292,6 +302,8 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
     local = values["place"] == "local"
     if not (local and values["github_url"] == standin):
         yield from _credentials(values)
+    elif values["github_client_id"] != STANDIN_CLIENT_ID:
+        yield ("github_client_id is set, but sign-in goes to the stand-in: set github_url to https://github.com too.")
     if not local and values["github_url"] == standin:
         yield f"github_url {standin} is the stand-in, which lets anyone in: it is for place local; write https://github.com."
     if not local and values["hub_hostname"].endswith(".test"):
@@ -322,12 +334,13 @@ def settings_findings(
     names: Mapping[str, str] | None = None,
     known: Iterable[str] = (),
     undefined: Mapping[str, str] | None = None,
+    unread: Iterable[str] = (),
     hosts: Mapping[str, Any] | None = None,
     groups: Iterable[str] | None = None,
 ) -> list[str]:
     """Say what is wrong with the settings, one sentence each; see DOCUMENTATION."""
     findings = list(_unknown(names or {}, known))
-    wrong = dict(_single(values, undefined or {}))
+    wrong = dict(_single(values, undefined or {}, unread))
     findings += wrong.values()
     if not wrong:
         findings += [*_together(values), *_networks(values, hosts or {})]

@@ -104,6 +104,10 @@ BAD = [
     ({"github_url": "https://me:secret@github.com"}, "github_url must not hold a user name or password."),
     ({"github_url": "https://github.com:x"}, f"{AN_ADDRESS}, not 'https://github.com:x'."),
     ({"github_url": ["https://github.com"]}, f"{AN_ADDRESS}, not ['https://github.com']."),
+    (
+        {"github_client_id": "Iv1.0123456789abcdef"},
+        "github_client_id is set, but sign-in goes to the stand-in: set github_url to https://github.com too.",
+    ),
     ({"github_client_id": 12345}, "github_client_id must be a text in quotes."),
     ({"github_client_id": "changeme"}, "github_client_id is still a placeholder: put the real one in its place."),
     (
@@ -199,6 +203,11 @@ def test_good_settings_pass(change: dict[str, Any]) -> None:
 def test_a_setting_that_is_missing_is_named() -> None:
     values = {name: value for name, value in GOOD.items() if name != "hub_port"}
     assert settings.settings_findings(values) == ["hub_port has no value: set it in group_vars/all/settings.yml."]
+
+
+def test_a_value_that_is_not_looked_at_is_not_missed() -> None:
+    values = {name: value for name, value in GOOD.items() if name != "github_client_secret"}
+    assert settings.settings_findings(values, unread=["github_client_secret"]) == []
 
 
 def test_a_value_that_cannot_be_worked_out_is_named() -> None:
