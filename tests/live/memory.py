@@ -11,7 +11,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 def node_containers() -> list[str]:
     """Return the names of the node containers on this machine."""
     listed = subprocess.run(
-        ["podman", "ps", "--filter", "name=^z2jh-", "--format", "{{.Names}}"],
+        ["podman", "ps", "--filter", "label=z2jh.place=local", "--format", "{{.Names}}"],
         capture_output=True,
         text=True,
         check=True,
