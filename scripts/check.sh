@@ -40,7 +40,7 @@ shell_scripts() { git ls-files -z --cached --others --exclude-standard '*.sh' .c
 use_venv test
 export ANSIBLE_HOME=${ANSIBLE_HOME:-$cache_dir/ansible} PATH="$PATH:$cache_dir/bin" PYTHONDONTWRITEBYTECODE=1
 # Two at a time: ansible-lint takes about as long as the rest.
-run ansible-lint ansible-lint --offline --strict &
+run ansible-lint ansible-lint --offline --strict --nocolor -q &
 run yamllint yamllint --strict .
 run ruff-check ruff check --no-cache .
 run ruff-format ruff format --no-cache --check .
