@@ -1,0 +1,79 @@
+"""Which certificates must be signed, found without starting a module for each file."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+
+DOCUMENTATION = """
+name: certificates_to_sign
+short_description: Certificates that are missing, for other names, of another CA, or end soon
+version_added: "1.0"
+author: z2jh
+description:
+  - Reads the certificates of a folder and returns the entries of the list that must be signed (again).
+options:
+  _input:
+    description: Certificates, each with its name and subject_alt_name (DNS:name or IP:address).
+    type: list
+    elements: dict
+    required: true
+  folder:
+    description: Folder with ca.crt, and NAME.crt and NAME.key of each certificate.
+    type: str
+    required: true
+  days:
+    description: A certificate with fewer days left than this is signed again.
+    type: int
+    default: 30
+"""
+
+
+def _names(certificate: x509.Certificate) -> set[str]:
+    """Return the names a certificate is for, written as DNS:name or IP:address."""
+    extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    dns = {f"DNS:{name}" for name in extension.get_values_for_type(x509.DNSName)}
+    return dns | {f"IP:{address}" for address in extension.get_values_for_type(x509.IPAddress)}
+
+
+def _wanted(names: Iterable[str]) -> set[str]:
+    """Return the wanted names in the form of `_names`."""
+    return {f"IP:{ipaddress.ip_address(name[3:])}" if name.startswith("IP:") else name for name in names}
+
+
+def _current(wanted: Mapping[str, Any], folder: Path, ca: x509.Certificate, latest: datetime.datetime) -> bool:
+    """Tell whether a certificate is there, with its key, for the wanted names, by this CA, and valid until `latest`."""
+    try:
+        certificate = x509.load_pem_x509_certificate((folder / f"{wanted['name']}.crt").read_bytes())
+        certificate.verify_directly_issued_by(ca)
+        names = _names(certificate)
+    except (OSError, ValueError, InvalidSignature, x509.ExtensionNotFound):
+        return False
+    key = folder / f"{wanted['name']}.key"
+    return key.exists() and names == _wanted(wanted["subject_alt_name"]) and certificate.not_valid_after_utc > latest
+
+
+def certificates_to_sign(
+    certificates: Iterable[Mapping[str, Any]], folder: str, days: int = 30
+) -> list[Mapping[str, Any]]:
+    """Return the certificates of the list that must be signed: all of them when there is no usable CA."""
+    latest = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
+    try:
+        ca = x509.load_pem_x509_certificate(Path(folder, "ca.crt").read_bytes())
+    except (OSError, ValueError):
+        return list(certificates)
+    return [wanted for wanted in certificates if not _current(wanted, Path(folder), ca, latest)]
+
+
+class FilterModule:
+    """Filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"certificates_to_sign": certificates_to_sign}
