@@ -20,7 +20,7 @@ def grace(sign_in: SignIn) -> Iterator[Person]:
 
 @pytest.fixture(scope="session")
 def ada(sign_in: SignIn) -> Iterator[Person]:
-    """Ada, whose server runs the minimal image."""
+    """Ada, who administers the hub and whose server runs the minimal image: the one whom Grace attacks."""
     yield from with_server(sign_in("ada"), "minimal")
 
 

@@ -104,7 +104,7 @@ class TestRegistry:
             return answer
 
     def test_no_push_without_certificate(self, address: str, platform: Platform) -> None:
-        with pytest.raises(httpx.TransportError, match="alert bad certificate|certificate required"):
+        with pytest.raises(httpx.TransportError, match=r"alert bad certificate|certificate required"):
             self.begin_upload(address, 5001, platform.tls)
 
     def test_push_with_certificate(self, address: str, platform: Platform) -> None:

@@ -53,20 +53,18 @@ with socket.create_connection(("traefik-dask-gateway", 80), 10) as plain:
 
 
 @pytest.fixture(scope="module")
-def grace_cluster(grace: Person, cluster: Cluster) -> Iterator[dict[str, Any]]:
-    """Start a Dask cluster of two workers from Grace's server, with no configuration."""
-    pod = cluster.server_of("grace")
+def ada_cluster(ada: Person, cluster: Cluster) -> Iterator[dict[str, Any]]:
+    """Start a Dask cluster of two workers from Ada's server, with no configuration."""
+    pod = cluster.server_of("ada")
     started = json.loads(pod.python(START, seconds=240).splitlines()[-1])
     yield started
     pod.python(STOP, started["name"])
-    until(f"no pod of Dask cluster {started['name']} is left", lambda: not pods_of(cluster, started["name"]), 60)
+    until("the pods of Ada's Dask cluster have stopped", lambda: not cluster.pods(label(started)), 60)
 
 
-def pods_of(cluster: Cluster, name: str) -> list[Any]:
-    """Return the pods of a Dask cluster."""
-    label = f"gateway.dask.org/cluster={name.rpartition('.')[2]}"
-    found: list[Any] = cluster.core.list_namespaced_pod(HUB_NAMESPACE, label_selector=label).items
-    return found
+def label(started: dict[str, Any]) -> str:
+    """Return the selector of the pods of a Dask cluster."""
+    return f"gateway.dask.org/cluster={started['name'].rpartition('.')[2]}"
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -77,42 +75,41 @@ def bearer(token: str) -> dict[str, str]:
 class TestCluster:
     """What its owner gets."""
 
-    def test_two_workers_compute(self, grace_cluster: dict[str, Any]) -> None:
-        assert grace_cluster["workers"] == 2
-        assert grace_cluster["versions"] == 2
-        assert grace_cluster["result"] == 328350
+    def test_two_workers_compute(self, ada_cluster: dict[str, Any]) -> None:
+        assert ada_cluster["workers"] == 2
+        assert ada_cluster["versions"] == 2
+        assert ada_cluster["result"] == 328350
 
-    def test_it_runs_the_notebook_image(self, grace_cluster: dict[str, Any], grace_pod: Pod, cluster: Cluster) -> None:
-        image = grace_pod.python("import os; print(os.environ['JUPYTER_IMAGE_SPEC'])").strip()
-        pods = pods_of(cluster, grace_cluster["name"])
+    def test_it_runs_the_notebook_image(self, ada_cluster: dict[str, Any], ada_pod: Pod, cluster: Cluster) -> None:
+        image = ada_pod.python("import os; print(os.environ['JUPYTER_IMAGE_SPEC'])").strip()
+        pods = cluster.core.list_namespaced_pod(HUB_NAMESPACE, label_selector=label(ada_cluster)).items
         assert len(pods) == 3
         assert {part.image for pod in pods for part in pod.spec.containers} == {image}
 
-    def test_its_pods_have_no_privileges(self, grace_cluster: dict[str, Any], cluster: Cluster) -> None:
-        for entry in pods_of(cluster, grace_cluster["name"]):
-            pod = Pod(lambda: cluster.core, HUB_NAMESPACE, entry.metadata.name)
+    def test_its_pods_have_no_privileges(self, ada_cluster: dict[str, Any], cluster: Cluster) -> None:
+        for pod in cluster.pods(label(ada_cluster)):
             status = dict(line.split(":\t", 1) for line in pod.run("cat", "/proc/self/status").splitlines())
             assert (status["Uid"].split()[0], status["CapEff"], status["Seccomp"]) == ("1000", "0" * 16, "2")
             assert pod.connect("kubernetes.default.svc.cluster.local", 443) in REFUSED
             assert pod.connect("proxy-api", 8001) in REFUSED
             assert pod.connect("s3.archive.svc.cluster.local", 80) == "open"
 
-    def test_its_dashboard_opens_for_the_owner(self, grace_cluster: dict[str, Any], grace: Person, ada: Person) -> None:
-        path = f"/services/dask-gateway/clusters/{grace_cluster['name']}/status"
-        through_server = f"/user/grace/proxy/traefik-dask-gateway:80{path}"
-        answer = grace.http.get(through_server)
+    def test_its_dashboard_opens_for_the_owner(self, ada_cluster: dict[str, Any], ada: Person, grace: Person) -> None:
+        path = f"/services/dask-gateway/clusters/{ada_cluster['name']}/status"
+        through_server = f"/user/ada/proxy/traefik-dask-gateway:80{path}"
+        answer = ada.http.get(through_server)
         assert answer.status_code == 200, answer.text
         assert "Dask" in answer.text
-        assert ada.http.get(through_server).status_code == 403
+        assert grace.http.get(through_server).status_code == 403
         # The hub's own proxy leads to no dashboard.
-        assert grace.http.get(path).status_code == 404
+        assert ada.http.get(path).status_code == 404
 
 
 class TestOthers:
     """What everybody else gets."""
 
-    def test_the_owner_sees_it(self, grace_cluster: dict[str, Any], grace: Person, grace_pod: Pod) -> None:
-        answer = grace_pod.request(GATEWAY + grace_cluster["name"], headers=bearer(grace.token()))
+    def test_the_owner_sees_it(self, ada_cluster: dict[str, Any], ada: Person, ada_pod: Pod) -> None:
+        answer = ada_pod.request(GATEWAY + ada_cluster["name"], headers=bearer(ada.token()))
         assert answer.status == 200
         assert answer.json()["status"] == "RUNNING"
 
@@ -122,44 +119,43 @@ class TestOthers:
     )
     def test_another_person_is_refused(
         self,
-        grace_cluster: dict[str, Any],
-        grace: Person,
+        ada_cluster: dict[str, Any],
         ada: Person,
-        ada_pod: Pod,
+        grace: Person,
+        grace_pod: Pod,
         method: str,
         path: str,
         body: str | None,
     ) -> None:
-        url = GATEWAY + grace_cluster["name"]
-        headers = {**bearer(ada.token()), "Content-Type": "application/json"}
-        answer = ada_pod.request(url + path, method=method, headers=headers, body=body)
+        url = GATEWAY + ada_cluster["name"]
+        headers = {**bearer(grace.token()), "Content-Type": "application/json"}
+        answer = grace_pod.request(url + path, method=method, headers=headers, body=body)
         assert answer.status in (403, 404), answer.body
-        assert grace_cluster["name"] not in ada_pod.request(GATEWAY, headers=headers).body
-        alive = ada_pod.request(url, headers=bearer(grace.token()))
+        assert ada_cluster["name"] not in grace_pod.request(GATEWAY, headers=headers).body
+        alive = grace_pod.request(url, headers=bearer(ada.token()))
         assert (alive.status, alive.json()["status"]) == (200, "RUNNING")
 
-    def test_a_token_for_something_else_is_refused(self, ada: Person, ada_pod: Pod) -> None:
-        narrow = ada_pod.request(GATEWAY, headers=bearer(ada.token(["read:users!user=ada"])))
+    def test_a_token_for_something_else_is_refused(self, grace: Person, grace_pod: Pod) -> None:
+        narrow = grace_pod.request(GATEWAY, headers=bearer(grace.token(["read:users!user=grace"])))
         assert narrow.status == 401
-        assert ada_pod.request(GATEWAY, headers=bearer(ada.token())).status == 200
+        assert grace_pod.request(GATEWAY, headers=bearer(grace.token())).status == 200
 
-    def test_no_token_and_a_wrong_one_are_refused(self, ada_pod: Pod) -> None:
-        assert ada_pod.request(GATEWAY).status == 401
-        assert ada_pod.request(GATEWAY, headers=bearer("0" * 32)).status in (401, 403, 500)
+    def test_no_token_and_a_wrong_one_are_refused(self, grace_pod: Pod) -> None:
+        assert grace_pod.request(GATEWAY).status == 401
+        assert grace_pod.request(GATEWAY, headers=bearer("0" * 32)).status in (401, 403, 500)
 
     @pytest.mark.parametrize("port", [8786, 8787, 8788])
     def test_the_scheduler_is_out_of_reach(
-        self, grace_cluster: dict[str, Any], ada_pod: Pod, cluster: Cluster, port: int
+        self, ada_cluster: dict[str, Any], grace_pod: Pod, cluster: Cluster, port: int
     ) -> None:
-        name = grace_cluster["name"].rpartition(".")[2]
-        scheduler = cluster.pod(f"{SCHEDULER},gateway.dask.org/cluster={name}")
-        assert ada_pod.connect(scheduler.ip, port) in REFUSED
+        scheduler = cluster.pod(f"{SCHEDULER},{label(ada_cluster)}")
+        assert grace_pod.connect(scheduler.ip, port) in REFUSED
         allowed = "api" if port == 8788 else "traefik"
         control = cluster.pod(f"app.kubernetes.io/name=dask-gateway,app.kubernetes.io/component={allowed}")
         assert control.connect(scheduler.ip, port) == "open"
 
-    def test_the_scheduler_asks_for_a_certificate(self, grace_cluster: dict[str, Any], ada_pod: Pod) -> None:
-        assert "CERTIFICATE_REQUIRED" in ada_pod.python(HANDSHAKE, grace_cluster["name"])
+    def test_the_scheduler_asks_for_a_certificate(self, ada_cluster: dict[str, Any], grace_pod: Pod) -> None:
+        assert "CERTIFICATE_REQUIRED" in grace_pod.python(HANDSHAKE, ada_cluster["name"])
 
 
 @pytest.mark.parametrize(

@@ -68,21 +68,17 @@ class Answer:
 
 
 class Pod:
-    """A running pod in which tests run commands."""
+    """A running pod in which tests run commands: in its first container, where the pod has several."""
 
-    def __init__(self, api: Callable[[], client.CoreV1Api], namespace: str, name: str) -> None:
+    def __init__(self, api: Callable[[], client.CoreV1Api], found: client.V1Pod) -> None:
         self._api = api
-        self.namespace = namespace
-        self.name = name
+        self.namespace: str = found.metadata.namespace
+        self.name: str = found.metadata.name
+        self.ip: str = found.status.pod_ip
+        self._container: str = found.spec.containers[0].name
 
     def __repr__(self) -> str:
         return f"{self.namespace}/{self.name}"
-
-    @property
-    def ip(self) -> str:
-        """The pod's address."""
-        address: str = self._api().read_namespaced_pod(self.name, self.namespace).status.pod_ip
-        return address
 
     def run(self, *command: str, seconds: float = 120) -> str:
         """Run a command and return what it printed; fail with what it complained of."""
@@ -90,6 +86,7 @@ class Pod:
             self._api().connect_get_namespaced_pod_exec,
             self.name,
             self.namespace,
+            container=self._container,
             command=list(command),
             stdout=True,
             stderr=True,
@@ -145,12 +142,17 @@ class Cluster:
         node = self.core.list_node(label_selector=wanted).items[0]
         return next(str(entry.address) for entry in node.status.addresses if entry.type == "InternalIP")
 
-    def pod(self, selector: str, namespace: str = HUB_NAMESPACE) -> Pod:
-        """Return a running pod that has these labels."""
+    def pods(self, selector: str, namespace: str = HUB_NAMESPACE) -> list[Pod]:
+        """Return the running pods that have these labels."""
         found = self.core.list_namespaced_pod(namespace, label_selector=selector).items
         running = [pod for pod in found if pod.status.phase == "Running" and not pod.metadata.deletion_timestamp]
-        assert running, f"no pod with {selector} runs in {namespace}: {[pod.metadata.name for pod in found]}"
-        return Pod(lambda: self.core, namespace, running[0].metadata.name)
+        return [Pod(lambda: self.core, pod) for pod in running]
+
+    def pod(self, selector: str, namespace: str = HUB_NAMESPACE) -> Pod:
+        """Return a running pod that has these labels."""
+        running = self.pods(selector, namespace)
+        assert running, f"no pod with {selector} runs in {namespace}"
+        return running[0]
 
     def server_of(self, name: str) -> Pod:
         """Return the pod of a person's server."""
