@@ -11,5 +11,7 @@ chroot "$root" systemctl mask systemd-udevd.service systemd-udevd-control.socket
 chroot "$root" systemctl disable containerd.service docker-registry.service
 chroot "$root" systemctl enable node-mounts.service
 # Each node gets its own identity at first boot.
+rm -f "$root"/etc/ssh/ssh_host_*_key*
+mkdir -m 0700 "$root/root/.ssh"
 : > "$root/etc/machine-id"
 rm -rf "$root/var/lib/apt/lists/"* "$root/var/cache/apt/"*.bin "$root/usr/share/doc/"* "$root/usr/share/man/"*
