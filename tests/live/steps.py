@@ -13,9 +13,19 @@ Shot = Callable[[str], None]
 SPAWN_MILLISECONDS = 180_000
 
 
+def see_sign_in_page(page: Page) -> None:
+    """Be nobody to the hub."""
+    expect(page.get_by_role("button", name="Sign in with GitHub")).to_be_visible()
+
+
 def open_hub(page: Page) -> None:
-    """Open the hub's address and ask to sign in."""
+    """Open the hub's address."""
     page.goto("/")
+    see_sign_in_page(page)
+
+
+def ask_to_sign_in(page: Page) -> None:
+    """Go to GitHub."""
     page.get_by_role("button", name="Sign in with GitHub").click()
     expect(page.get_by_role("heading", name="Sign in as")).to_be_visible()
 
@@ -47,7 +57,7 @@ def wait_for_lab(page: Page) -> None:
     """Wait until JupyterLab is ready."""
     page.wait_for_url(re.compile(r"/user/[^/]+/lab"), timeout=SPAWN_MILLISECONDS)
     expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=60_000)
-    expect(page.locator("#main-panel, #jp-main-content-panel").first).to_be_visible(timeout=60_000)
+    expect(in_folder(page, "tutorials")).to_be_visible(timeout=60_000)
 
 
 def in_folder(page: Page, name: str) -> Locator:
@@ -75,3 +85,4 @@ def sign_out(page: Page) -> None:
     """Sign out on the hub's own page."""
     page.goto("/hub/home")
     page.get_by_role("button", name="Logout").click()
+    see_sign_in_page(page)
