@@ -12,6 +12,6 @@ chroot "$root" systemctl disable containerd.service docker-registry.service
 chroot "$root" systemctl enable node-mounts.service
 # Each node gets its own identity at first boot.
 rm -f "$root"/etc/ssh/ssh_host_*_key*
-mkdir -m 0700 "$root/root/.ssh"
+install -d -m 0700 "$root/root/.ssh"
 : > "$root/etc/machine-id"
 rm -rf "$root/var/lib/apt/lists/"* "$root/var/cache/apt/"*.bin "$root/usr/share/doc/"* "$root/usr/share/man/"*
