@@ -78,7 +78,6 @@ def test_hub_settings(load: Load) -> None:
     hub = load().JupyterHub
     assert hub.hub_connect_url == "http://hub:8081"
     assert hub.authenticator_class == "z2jh_hub.github.GitHubAuthenticator"
-    assert hub.admin_access is False
     assert hub.allow_named_servers is True
     assert hub.cleanup_servers is False
     assert len(hub.cookie_secret) == 64
@@ -102,6 +101,16 @@ def test_services_and_roles(load: Load) -> None:
     roles = {role["name"]: role["scopes"] for role in hub.load_roles}
     assert roles["user"] == ["self", "access:services!service=dask-gateway"]
     assert "admin:users" not in roles["jupyterhub-idle-culler"]
+
+
+def test_administrators_do_not_read_files(load: Load) -> None:
+    config = load()
+    (role,) = (role for role in config.JupyterHub.load_roles if role["name"] == "administrator")
+    assert role["groups"] == ["space-telescope-demo:operators"]
+    assert "servers" in role["scopes"]
+    assert not {"access:servers", "tokens", "users", "admin:users"} & set(role["scopes"])
+    # The hub's own role admin has all of these.
+    assert "admin_groups" not in config.GitHubOAuthenticator
 
 
 def test_order_of_configuration(load: Load) -> None:

@@ -140,6 +140,18 @@ class TestTokens:
         assert grace.http.get(path).status_code == 403
 
 
+def test_an_administrator_reads_nobodys_files(platform: Platform, ada: Person, grace: Person) -> None:
+    with platform.http(ada.token()) as hub:
+        assert {user["name"] for user in hub.get("/hub/api/users").json()} >= {"ada", "grace"}
+        assert hub.get("/hub/api/users/grace").json()["servers"][""]["ready"]
+        assert hub.get("/user/grace/api/contents").status_code == 403
+        for path in ("/hub/api/users/grace/tokens", "/hub/api/users/grace/shares"):
+            assert hub.post(path, json={}).status_code in (403, 404)
+        assert hub.patch("/hub/api/users/ada", json={"admin": True}).status_code in (403, 404)
+    with platform.http(grace.token()) as hub:
+        assert hub.get("/hub/api/users").status_code == 403
+
+
 class TestHome:
     """What is saved stays."""
 
