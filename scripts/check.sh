@@ -46,7 +46,7 @@ run ruff-check ruff check --no-cache .
 run ruff-format ruff format --no-cache --check .
 run shellcheck shell_scripts
 run mypy types
-run unit-tests pytest tests/unit
+run unit-tests pytest tests/unit tests/notebooks
 run image-tests image_tests
 run helm provide_helm
 run chart-tests pytest --numprocesses 2 tests/charts

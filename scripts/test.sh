@@ -4,9 +4,9 @@
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+install_packages requirements/debian.txt requirements/debian-test.txt
 scripts/check.sh
 running || scripts/up.sh
-install_packages requirements/debian.txt requirements/debian-test.txt
 use_venv test
 mapfile -t tests < <(ls -d tests/deployment tests/browser 2>/dev/null)
 [ "${#tests[@]}" -gt 0 ] || die "tests/deployment and tests/browser are missing from this checkout."

@@ -10,6 +10,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 DOCUMENTATION = """
 name: certificates_to_sign
@@ -34,6 +35,8 @@ options:
     default: 30
 """
 
+USAGES = {"serverAuth": ExtendedKeyUsageOID.SERVER_AUTH, "clientAuth": ExtendedKeyUsageOID.CLIENT_AUTH}
+
 
 def _names(certificate: x509.Certificate) -> set[str]:
     """Return the names a certificate is for, written as DNS:name or IP:address."""
@@ -48,15 +51,20 @@ def _wanted(names: Iterable[str]) -> set[str]:
 
 
 def _current(wanted: Mapping[str, Any], folder: Path, ca: x509.Certificate, latest: datetime.datetime) -> bool:
-    """Tell whether a certificate is there, with its key, for the wanted names, by this CA, and valid until `latest`."""
+    """Tell whether a certificate is there with its key, for the names and use, by this CA, and valid until `latest`."""
     try:
         certificate = x509.load_pem_x509_certificate((folder / f"{wanted['name']}.crt").read_bytes())
         certificate.verify_directly_issued_by(ca)
         names = _names(certificate)
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except (OSError, ValueError, InvalidSignature, x509.ExtensionNotFound):
         return False
-    key = folder / f"{wanted['name']}.key"
-    return key.exists() and names == _wanted(wanted["subject_alt_name"]) and certificate.not_valid_after_utc > latest
+    return (
+        (folder / f"{wanted['name']}.key").exists()
+        and names == _wanted(wanted["subject_alt_name"])
+        and list(usage) == [USAGES[wanted.get("usage", "serverAuth")]]
+        and certificate.not_valid_after_utc > latest
+    )
 
 
 def certificates_to_sign(

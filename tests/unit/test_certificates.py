@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 SOURCE = Path(__file__).parents[2] / "plugins/filter/certificates.py"
 _spec = importlib.util.spec_from_file_location("certificates", SOURCE)
@@ -35,6 +35,7 @@ def _sign(folder: Path, name: str, issuer: str, key: ec.EllipticCurvePrivateKey,
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("hub.z2jh.test")]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
     )
     certificate = builder.sign(key, hashes.SHA256())
     (folder / f"{name}.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
@@ -77,3 +78,9 @@ def test_certificate_that_ends_soon_is_signed_again(tmp_path: Path, ca_key: ec.E
 def test_certificate_of_another_ca_is_signed_again(tmp_path: Path) -> None:
     _sign(tmp_path, "hub", "ca", ec.generate_private_key(ec.SECP256R1()), 365)
     assert plugin.certificates_to_sign([WANTED], str(tmp_path)) == [WANTED]
+
+
+@pytest.mark.usefixtures("ca_key")
+def test_certificate_for_another_use_is_signed_again(tmp_path: Path) -> None:
+    client = WANTED | {"usage": "clientAuth"}
+    assert plugin.certificates_to_sign([client], str(tmp_path)) == [client]

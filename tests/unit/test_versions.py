@@ -1,0 +1,51 @@
+"""The versions of group_vars/all/versions.yml are those that the locks beside the builds pin."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+CHECKOUT = Path(__file__).parents[2]
+VERSIONS = yaml.safe_load((CHECKOUT / "group_vars/all/versions.yml").read_text())
+MODULES = CHECKOUT / "roles/artifacts/files/go"
+
+
+@pytest.mark.parametrize(
+    ("folder", "module", "version"),
+    [
+        ("kubernetes", "k8s.io/kubernetes", "kubernetes_version"),
+        ("etcd", "go.etcd.io/etcd/server/v3", "etcd_version"),
+        ("etcd", "go.etcd.io/etcd/etcdctl/v3", "etcd_version"),
+        ("etcd", "go.etcd.io/etcd/etcdutl/v3", "etcd_version"),
+        ("coredns", "github.com/coredns/coredns", "coredns_version"),
+        ("cilium", "github.com/cilium/cilium", "cilium_version"),
+        ("helm", "helm.sh/helm/v3", "helm_version"),
+        ("local-path-provisioner", "github.com/rancher/local-path-provisioner", "local_path_provisioner_version"),
+        ("versitygw", "github.com/versity/versitygw", "versitygw_version"),
+    ],
+)
+def test_go_module_is_of_the_version(folder: str, module: str, version: str) -> None:
+    pinned = re.search(rf"^(?:require )?\s*{re.escape(module)} v(\S+)", (MODULES / folder / "go.mod").read_text(), re.M)
+    assert pinned is not None
+    assert pinned[1] == VERSIONS[version]
+
+
+def test_staging_modules_are_of_the_same_kubernetes_version() -> None:
+    """Kubernetes 1.36.3 publishes its libraries as v0.36.3."""
+    replaced = re.findall(r"^\s*(k8s\.io/\S+) => \1 v0\.(\S+)$", (MODULES / "kubernetes/go.mod").read_text(), re.M)
+    assert len(replaced) > 20
+    assert {version for _, version in replaced} == {VERSIONS["kubernetes_version"].removeprefix("1.")}
+
+
+def test_every_module_folder_is_built() -> None:
+    assert {program["module"] for program in VERSIONS["go_programs"]} == {folder.name for folder in MODULES.iterdir()}
+
+
+def test_proxy_lock_names_no_registry() -> None:
+    lock = json.loads((CHECKOUT / "images/proxy/package-lock.json").read_text())
+    assert lock["packages"]
+    assert not [name for name, package in lock["packages"].items() if "resolved" in package]
