@@ -41,7 +41,9 @@ def _mosaic(pixels: NDArray[np.float32], tiles: int, random: np.random.Generator
     scatter = float(np.median(np.abs(np.diff(pixels, axis=1)))) * 1.4826 / np.sqrt(2)
     rows = []
     for _ in range(tiles):
-        turned = [np.rot90(pixels if random.random() < 0.5 else pixels.T, int(random.integers(4))) for _ in range(tiles)]
+        turned = [
+            np.rot90(pixels if random.random() < 0.5 else pixels.T, int(random.integers(4))) for _ in range(tiles)
+        ]
         rows.append(np.hstack(turned))
     mosaic = np.vstack(rows)
     return (mosaic + random.normal(0.0, NOISE * scatter, mosaic.shape)).astype(np.float32)
