@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.httputil import HTTPHeaders
+from traitlets import TraitError
 from traitlets.config import Config
 
 from z2jh_hub.github import GitHubAuthenticator, GitHubUnavailableError
@@ -48,7 +50,8 @@ class FakeUser(SimpleNamespace):
     """A person whose sign-in is remembered."""
 
     async def get_auth_state(self) -> dict[str, Any]:
-        return {"token_response": {"access_token": "t", "token_type": "bearer", "scope": "read:org"}}
+        token = {"access_token": "t", "token_type": "bearer", "scope": "read:org"}
+        return {"token_response": token, "confirmed_at": time.time() - self.age}
 
 
 @pytest.fixture
@@ -73,8 +76,8 @@ def authenticator(github: FakeGitHub) -> GitHubAuthenticator:
     return GitHubAuthenticator(config=config, http_client=github)
 
 
-def refresh(authenticator: GitHubAuthenticator) -> Any:
-    return asyncio.run(authenticator.refresh_user(FakeUser(name="edwin")))
+def refresh(authenticator: GitHubAuthenticator, age: float = 300) -> Any:
+    return asyncio.run(authenticator.refresh_user(FakeUser(name="edwin", age=age)))
 
 
 def test_a_member_is_refreshed_with_teams_and_admin(authenticator: GitHubAuthenticator) -> None:
@@ -104,6 +107,52 @@ def test_an_outage_logs_nobody_out(
     github.answers["/user/teams"] = (200, [], {})  # not an administrator, so membership is asked for
     github.answers[path] = answer
     assert refresh(authenticator) is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [
+        ((500, {}, {}), 12 * 3600),
+        ((200, b"<html>", {}), 12 * 3600),
+        (ConnectionRefusedError("refused"), 12 * 3600),
+        ((429, {}, {}), 3600),
+        (LIMIT, 3600),
+        (SECONDARY, 3600),
+    ],
+    ids=["500", "garbage", "refused", "429", "rate-limit", "secondary-limit"],
+)
+def test_silence_has_a_bound(authenticator: GitHubAuthenticator, github: FakeGitHub, answer: Any, seconds: int) -> None:
+    github.answers["/user"] = answer
+    assert refresh(authenticator, seconds - 60) is True
+    assert refresh(authenticator, seconds + 60) is False
+
+
+def test_the_bounds_can_be_set(authenticator: GitHubAuthenticator, github: FakeGitHub) -> None:
+    github.answers["/user"] = (500, {}, {})
+    authenticator.outage_seconds = 600
+    assert refresh(authenticator, 660) is False
+    github.answers["/user"] = (429, {}, {})
+    assert refresh(authenticator, 660) is False  # not longer than an outage
+    with pytest.raises(TraitError):
+        authenticator.rate_limit_seconds = 7200
+
+
+def test_an_answer_begins_a_new_time(authenticator: GitHubAuthenticator) -> None:
+    assert refresh(authenticator, 10**6)["auth_state"]["confirmed_at"] == pytest.approx(time.time(), abs=60)
+
+
+def test_an_administrator_of_before_is_demoted(authenticator: GitHubAuthenticator, github: FakeGitHub) -> None:
+    github.answers["/user/teams"] = (200, [], {})
+    assert refresh(authenticator)["admin"] is False
+    authenticator.admin_users = {"edwin"}
+    assert refresh(authenticator)["admin"] is True
+
+
+def test_without_admin_groups_nobody_is_administrator(authenticator: GitHubAuthenticator) -> None:
+    authenticator.admin_groups = set()
+    refreshed = refresh(authenticator)
+    assert refreshed["admin"] is False
+    assert refreshed["groups"] == ["stars:operators"]
 
 
 @pytest.mark.parametrize("body", [b"<html>not json", b"[]", b"null", b"{}", b'{"login": 1}'])
