@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 import pytest
@@ -96,11 +97,13 @@ class TestCluster:
 
     def test_its_dashboard_opens_for_the_owner(self, ada_cluster: dict[str, Any], ada: Person, grace: Person) -> None:
         path = f"/services/dask-gateway/clusters/{ada_cluster['name']}/status"
-        through_server = f"/user/ada/proxy/traefik-dask-gateway:80{path}"
-        answer = ada.http.get(through_server)
+        proxy = "proxy/traefik-dask-gateway:80"
+        answer = ada.http.get(f"/user/ada/{proxy}{path}")
         assert answer.status_code == 200, answer.text
         assert "Dask" in answer.text
-        assert grace.http.get(through_server).status_code == 403
+        assert grace.http.get(f"/user/ada/{proxy}{path}").status_code == 403
+        # Nor does her own server lead there.
+        assert grace.http.get(f"/user/grace/{proxy}{path}").status_code == 403
         # The hub's own proxy leads to no dashboard.
         assert ada.http.get(path).status_code == 404
 
@@ -140,9 +143,26 @@ class TestOthers:
         assert narrow.status == 401
         assert grace_pod.request(GATEWAY, headers=bearer(grace.token())).status == 200
 
-    def test_no_token_and_a_wrong_one_are_refused(self, grace_pod: Pod) -> None:
-        assert grace_pod.request(GATEWAY).status == 401
-        assert grace_pod.request(GATEWAY, headers=bearer("0" * 32)).status in (401, 403, 500)
+    def test_no_token_and_a_wrong_one_are_refused(self, ada_cluster: dict[str, Any], ada: Person, grace_pod: Pod) -> None:
+        url, name = GATEWAY + ada_cluster["name"], ada_cluster["name"]
+        assert name in grace_pod.request(url, headers=bearer(ada.token())).body
+        for asked in (GATEWAY, url):
+            without = grace_pod.request(asked)
+            assert without.status == 401
+            # The hub answers 403 about a token that it does not know, and the gateway makes that a failure of its own.
+            wrong = grace_pod.request(asked, headers=bearer("0" * 32))
+            assert wrong.status in (401, 403, 500)
+            assert name not in without.body + wrong.body
+
+    def test_another_persons_own_server_does_not_show_it(
+        self, ada_cluster: dict[str, Any], ada: Person, grace: Person
+    ) -> None:
+        """On Grace's origin, what Ada puts in her dashboard would act for Grace."""
+        path = f"proxy/traefik-dask-gateway:80/services/dask-gateway/clusters/{ada_cluster['name']}/status"
+        assert ada.http.get(f"/user/ada/{path}").status_code == 200
+        answer = grace.http.get(f"/user/grace/{path}")
+        assert answer.status_code == 403
+        assert "'traefik-dask-gateway' is not allowed" in unescape(answer.text)  # said by her server, not by the hub
 
     @pytest.mark.parametrize("port", [8786, 8787, 8788])
     def test_the_scheduler_is_out_of_reach(
@@ -150,7 +170,7 @@ class TestOthers:
     ) -> None:
         scheduler = cluster.pod(f"{SCHEDULER},{label(ada_cluster)}")
         assert grace_pod.connect(scheduler.ip, port) in REFUSED
-        allowed = "api" if port == 8788 else "traefik"
+        allowed = "gateway" if port == 8788 else "traefik"
         control = cluster.pod(f"app.kubernetes.io/name=dask-gateway,app.kubernetes.io/component={allowed}")
         assert control.connect(scheduler.ip, port) == "open"
 

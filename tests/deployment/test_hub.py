@@ -74,6 +74,7 @@ class TestTls:
             with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
                 httpx.get(f"{platform.url}/hub/health", trust_env=False)
 
+    @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
     def test_old_tls_is_refused(self, platform: Platform) -> None:
         old = ssl.create_default_context(cafile=platform.ca)
         old.set_ciphers("ALL:@SECLEVEL=0")

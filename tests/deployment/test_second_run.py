@@ -26,14 +26,14 @@ def pods(cluster: Cluster) -> dict[str, tuple[str, int]]:
     }
 
 
-def changes(report: dict[str, Any]) -> list[str]:
-    """Return the tasks that changed something, with the host."""
+def tasks(report: dict[str, Any], what: str) -> list[str]:
+    """Return the tasks that changed (or failed), each with its host and what it said."""
     return [
-        f"{task['task']['name']} ({host})"
+        f"{task['task']['name']} ({host}): {result.get('msg', '')}"
         for play in report["plays"]
         for task in play["tasks"]
         for host, result in task["hosts"].items()
-        if result.get("changed")
+        if result.get(what)
     ]
 
 
@@ -47,9 +47,10 @@ def test_the_second_run_changes_nothing(cluster: Cluster) -> None:
         text=True,
         check=False,
     )
-    assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]
+    assert "{" in run.stdout, run.stdout + run.stderr
     report = json.loads(run.stdout[run.stdout.index("{") :])
-    assert not changes(report)
+    assert run.returncode == 0, tasks(report, "failed")
+    assert not tasks(report, "changed")
     for host, sums in report["stats"].items():
         assert (sums["changed"], sums["failures"], sums["unreachable"]) == (0, 0, 0), host
     assert pods(cluster) == before
