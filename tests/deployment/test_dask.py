@@ -143,7 +143,9 @@ class TestOthers:
         assert narrow.status == 401
         assert grace_pod.request(GATEWAY, headers=bearer(grace.token())).status == 200
 
-    def test_no_token_and_a_wrong_one_are_refused(self, ada_cluster: dict[str, Any], ada: Person, grace_pod: Pod) -> None:
+    def test_no_token_and_a_wrong_one_are_refused(
+        self, ada_cluster: dict[str, Any], ada: Person, grace_pod: Pod
+    ) -> None:
         url, name = GATEWAY + ada_cluster["name"], ada_cluster["name"]
         assert name in grace_pod.request(url, headers=bearer(ada.token())).body
         for asked in (GATEWAY, url):
