@@ -51,6 +51,15 @@ with socket.create_connection(("traefik-dask-gateway", 80), 10) as plain:
     except ssl.SSLError as error:
         print(error.reason)
 """
+# Prints the name that an address has, or the resolver's error: 1 is that there is none.
+REVERSE = """
+import socket, sys
+socket.gethostbyname("hub")
+try:
+    print(socket.gethostbyaddr(sys.argv[1])[0])
+except socket.herror as error:
+    print(error.errno)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +111,6 @@ class TestCluster:
         assert answer.status_code == 200, answer.text
         assert "Dask" in answer.text
         assert grace.http.get(f"/user/ada/{proxy}{path}").status_code == 403
-        # Nor does her own server lead there.
-        assert grace.http.get(f"/user/grace/{proxy}{path}").status_code == 403
         # The hub's own proxy leads to no dashboard.
         assert ada.http.get(path).status_code == 404
 
@@ -175,6 +182,12 @@ class TestOthers:
         allowed = "gateway" if port == 8788 else "traefik"
         control = cluster.pod(f"app.kubernetes.io/name=dask-gateway,app.kubernetes.io/component={allowed}")
         assert control.connect(scheduler.ip, port) == "open"
+
+    def test_an_address_does_not_tell_the_name(
+        self, ada_cluster: dict[str, Any], grace_pod: Pod, cluster: Cluster
+    ) -> None:
+        scheduler = cluster.pod(f"{SCHEDULER},{label(ada_cluster)}")
+        assert grace_pod.python(REVERSE, scheduler.ip).strip() == "1"
 
     def test_the_scheduler_asks_for_a_certificate(self, ada_cluster: dict[str, Any], grace_pod: Pod) -> None:
         assert "CERTIFICATE_REQUIRED" in grace_pod.python(HANDSHAKE, ada_cluster["name"])
