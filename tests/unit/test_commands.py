@@ -24,7 +24,7 @@ def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
 def test_each_target_is_one_script_and_is_helped(target: str) -> None:
     assert f"make {target} " in _run("make", "help").stdout.replace("\t", " ") + " "
     if target != "help":
-        assert _run("make", "--dry-run", target).stdout.split() == [f"scripts/{target}.sh"]
+        assert _run("make", "--no-print-directory", "--dry-run", target).stdout.split() == [f"scripts/{target}.sh"]
         assert os.access(CHECKOUT / "scripts" / f"{target}.sh", os.X_OK)
 
 
