@@ -219,6 +219,8 @@ def test_proxy_serves_https_from_the_secret(objects: Rendered) -> None:
     assert {"--port=8443", "--redirect-port=8000", "--ssl-key=/etc/chp/tls/tls.key"} <= set(command)
     assert spec["volumes"] == [{"name": "tls-secret", "secret": {"secretName": "proxy-tls"}}]
     assert spec["containers"][0]["readinessProbe"]["httpGet"]["scheme"] == "HTTPS"
+    # The proxy reads its certificate once, so a new one must change its pod.
+    assert "z2jh.internal/certificate" in pods(objects)["proxy"]["metadata"]["annotations"]
 
 
 def test_proxy_without_https(template: Template, values: Values) -> None:
