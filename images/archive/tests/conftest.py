@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from z2jh_archive import seed
 
-PLACES = ("versitygw", "/var/cache/z2jh/bin/versitygw", "/tmp/bin/versitygw")
+PLACES = ("versitygw", "/var/cache/z2jh/bin/versitygw")
 
 
 def find_versitygw() -> str | None:
