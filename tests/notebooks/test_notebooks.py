@@ -1,4 +1,4 @@
-"""What can be told of the tutorials without running them; they run for real in tests/deployment."""
+"""What can be told of the tutorials without running them; tests/browser runs them for real."""
 
 import ast
 import json
