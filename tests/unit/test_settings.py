@@ -37,6 +37,7 @@ GOOD: dict[str, Any] = {
     "dask_gateway_chart": "",
     "cache_dir": "/var/cache/z2jh",
 }
+GROUPS = ["control_plane", "workers", "cluster", "local", "hosts"]
 ELSEWHERE = {"place": "hosts", "hub_hostname": "hub.example.org", "hub_port": 443, "github_url": "https://github.com"}
 OAUTH_APP = (
     "create an OAuth app at https://github.com/settings/applications/new with the callback URL "
@@ -197,7 +198,7 @@ def test_a_bad_setting_is_refused_with_its_sentence(change: dict[str, Any], sent
 
 @pytest.mark.parametrize("change", [{}, ELSEWHERE, {"hub_port": "8443"}, {"pod_cidr": "10.128.0.0/9"}])
 def test_good_settings_pass(change: dict[str, Any]) -> None:
-    assert settings.settings_findings(GOOD | change, hosts={"cp1": "10.89.40.11"}, groups=["control_plane"]) == []
+    assert settings.settings_findings(GOOD | change, hosts={"cp1": "10.89.40.11"}, groups=GROUPS) == []
 
 
 def test_a_setting_that_is_missing_is_named() -> None:
@@ -273,11 +274,23 @@ def test_a_node_may_not_lie_among_the_pods() -> None:
     assert findings == ["node_ip 10.244.0.9 of cp1 lies in pod_cidr 10.244.0.0/16: choose another network for one."]
 
 
+def test_a_machine_of_place_hosts_needs_an_address() -> None:
+    findings = settings.settings_findings(GOOD | ELSEWHERE, hosts={"worker1": ""}, groups=GROUPS[:3])
+    assert findings == [
+        "worker1 has no address: set node_ip=... beside its name in the inventory to its IPv4 address among the nodes.",
+        "The inventory has no group hosts, which says how nodes are reached: add it as hosts.ssh.example does.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("groups", "sentence"),
     [
-        (["control_plane", "worker"], "The inventory has a group worker, which nothing reads: did you mean workers?"),
-        (["workers"], "The inventory has no group control_plane: name at least one host in it, as hosts.example does."),
+        ([*GROUPS, "worker"], "The inventory has a group worker, which nothing reads: did you mean workers?"),
+        (GROUPS[1:], "The inventory has no group control_plane: name at least one host in it, as hosts.example does."),
+        (
+            ["control_plane"],
+            "The inventory has no group local, which says how nodes are reached: add it as hosts.example does.",
+        ),
     ],
 )
 def test_a_bad_group_is_refused(groups: list[str], sentence: str) -> None:
