@@ -51,7 +51,7 @@ def _refused(name: str, result: Probe) -> str | None:
     """Say why a machine could not be looked at."""
     if "system" in result:
         return None
-    reason = " ".join(str(result.get("msg") or result.get("module_stderr") or "it did not say why").split())
+    reason = " ".join(str(result.get("module_stderr") or result.get("msg") or "it did not say why").split())
     if result.get("unreachable"):
         return (
             f"{name} is not reached by SSH ({reason}): check ansible_host, ansible_user and the key, and log in once "
