@@ -1,4 +1,4 @@
-"""Releases are fetched by their sha256 from a server of upstream's layout; nothing else and nothing half is ever used."""
+"""Releases are fetched by their sha256 from a server of upstream's layout; nothing half is ever used."""
 
 from __future__ import annotations
 
