@@ -63,11 +63,11 @@ def content_hash(paths: str | Iterable[str], extra: str = "") -> str:
 
 
 def of_place(entries: Iterable[Mapping[str, Any]], place: str) -> list[dict[str, Any]]:
-    """Return, without that key, the entries that name no `place` or this one."""
+    """Return the entries that name no `place` or this one and are not said not to be `needed`, without those keys."""
     return [
-        {key: value for key, value in entry.items() if key != "place"}
+        {key: value for key, value in entry.items() if key not in ("place", "needed")}
         for entry in entries
-        if entry.get("place", place) == place
+        if entry.get("place", place) == place and entry.get("needed", True)
     ]
 
 
@@ -93,13 +93,15 @@ def release_files(
 ) -> list[dict[str, Any]]:
     """Return every release with its sha256 (empty when none is known) and where its file is in the cache.
 
+    A sum is that of the architecture, or of `any`.
+
     `folder` is named by the checksum and appears in one step, `path` is the file in it, `link` its plain name, and
     `present` says whether that leads there.
     """
     files = []
     for release in releases:
         sums = checksums.get(release["name"], {}).get(release["version"], {})
-        sha256 = sums.get(architecture, "")
+        sha256 = sums.get(architecture) or sums.get("any", "")
         folder = Path(cache, "upstream", f"{release['name']}-{sha256[:DIGITS]}")
         path = folder / release.get("member", release["url"].rpartition("/")[2])
         link = Path(cache, release["link"])
