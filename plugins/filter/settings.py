@@ -162,6 +162,12 @@ def _absolute_path(value: Any) -> str | None:
     return None
 
 
+def _file(value: Any) -> str | None:
+    if _is_text(value) and (value == "" or (value.startswith("/") and not value.endswith("/"))):
+        return None
+    return f"must be empty or the path of a file from the root, such as /etc/ssl/hub.pem, not {value!r}"
+
+
 def _credential(value: Any) -> str | None:
     if not _is_text(value):
         return "must be a text in quotes"
@@ -192,6 +198,8 @@ SETTINGS = (
     Setting("artifact_source", _choice("auto", "upstream", "registries")),
     Setting("hub_hostname", _hostname),
     Setting("hub_port", _port),
+    Setting("hub_certificate", _file),
+    Setting("hub_certificate_key", _file),
     Setting("github_standin_hostname", _hostname),
     Setting("github_standin_port", _port),
     Setting("github_url", _https_url),
@@ -313,6 +321,9 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
         yield f"github_url {standin} is the stand-in, which lets anyone in: it is for place local; write https://github.com."
     if not local and values["hub_hostname"].endswith(".test"):
         yield f"hub_hostname {values['hub_hostname']} leads nowhere outside place local: set the name that people open."
+    if bool(values["hub_certificate"]) != bool(values["hub_certificate_key"]):
+        lacking = "hub_certificate_key" if values["hub_certificate"] else "hub_certificate"
+        yield f"{lacking} is empty: a certificate and its key are given both, or neither."
     if not values["github_allowed_organizations"]:
         yield "github_allowed_organizations is empty, so nobody could sign in: name one, as in ['my-organization']."
     if local and values["hub_hostname"] == values["github_standin_hostname"]:

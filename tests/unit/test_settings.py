@@ -23,6 +23,8 @@ GOOD: dict[str, Any] = {
     "artifact_source": "auto",
     "hub_hostname": "hub.z2jh.test",
     "hub_port": 8443,
+    "hub_certificate": "",
+    "hub_certificate_key": "",
     "github_standin_hostname": "github.z2jh.test",
     "github_standin_port": 8444,
     "github_url": STANDIN,
@@ -85,6 +87,18 @@ BAD = [
     ({"hub_port": 8443.5}, "hub_port must be a port number from 1 to 65535, not 8443.5."),
     ({"hub_port": "²"}, "hub_port must be a port number from 1 to 65535, not '²'."),
     ({"hub_port": 8444}, "hub_port and github_standin_port are both 8444: give each its own port."),
+    (
+        {"hub_certificate": "hub.pem", "hub_certificate_key": "/etc/ssl/hub.key"},
+        "hub_certificate must be empty or the path of a file from the root, such as /etc/ssl/hub.pem, not 'hub.pem'.",
+    ),
+    (
+        {"hub_certificate": "/etc/ssl/hub.pem"},
+        "hub_certificate_key is empty: a certificate and its key are given both, or neither.",
+    ),
+    (
+        {"hub_certificate_key": "/etc/ssl/hub.key"},
+        "hub_certificate is empty: a certificate and its key are given both, or neither.",
+    ),
     ({"github_standin_port": "-1"}, "github_standin_port must be a port number from 1 to 65535, not '-1'."),
     (
         {"github_url": "http://github.com"},
