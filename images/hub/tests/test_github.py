@@ -351,6 +351,14 @@ class TestIdentity:
         with pytest.raises(GitHubUnavailableError):
             sign_in(authenticator, hub)
 
+    @pytest.mark.parametrize("login", ["", "..", "a/b", "edwin.8", "ed win", "édwin", "edwin\n", "e" * 101, None, 7])
+    def test_a_login_that_github_does_not_give_is_nobody(
+        self, authenticator: GitHubAuthenticator, github: FakeGitHub, hub: FakeHandler, login: Any
+    ) -> None:
+        github.answers["/user"] = (200, PERSON | {"login": login}, {})
+        with pytest.raises(GitHubUnavailableError):
+            sign_in(authenticator, hub)
+
     @pytest.mark.parametrize("trait", ["admin_users", "allowed_users"])
     def test_lists_of_names_are_refused(self, authenticator: GitHubAuthenticator, trait: str) -> None:
         authenticator.check_allow_config()

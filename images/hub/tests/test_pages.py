@@ -73,3 +73,11 @@ def test_pages_of_the_operator_come_first(before: list[str] | None) -> None:
     paths = config.JupyterHub.template_paths
     assert (paths if before else paths.get_value([])) == [*(before or []), str(TEMPLATES)]
     assert isinstance(config.KubeSpawner.profile_list, Profiles)
+
+
+def test_cookies_and_what_the_chart_sets() -> None:
+    config = Config()
+    config.JupyterHub.tornado_settings = {"slow_spawn_timeout": 0}
+    configure(config, lambda _, default: default)
+    cookies = {"secure": True, "samesite": "Lax"}
+    assert config.JupyterHub.tornado_settings == {"slow_spawn_timeout": 0, "cookie_options": cookies}

@@ -103,6 +103,7 @@ def test_what_is_offered_can_be_had(teams: list[str], asked: dict[str, Any], got
         ([], {"profile": "no-such"}, "This image is not offered"),
         (["stars:astronomers"], {"profile": "astronomy", "size": "large"}, "You can choose: standard."),
         (["stars:astronomers"], {"profile": "astronomy", "size": ["large"]}, "This size is not offered"),
+        (["stars:staff"], {"profile": "astronomy", "size--unlisted-choice": "huge"}, "This size is not offered"),
     ],
 )
 def test_what_is_not_offered_cannot_be_had(teams: list[str], asked: dict[str, Any], says: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -15,6 +16,8 @@ from .identity import bind, is_bound, known_name, new_name
 
 # What parsing an answer that is not GitHub's raises.
 NONSENSE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+# What GitHub lets a login be made of, that of managed users included.
+LOGIN = re.compile(r"[A-Za-z0-9_-]{1,100}")
 # Where a person's auth_state has the time of GitHub's last confirmation.
 CONFIRMED = "confirmed_at"
 NOBODY_SIGNS_IN = "so nobody can sign in. Please tell your operator"
@@ -85,7 +88,7 @@ def account_of(auth_model: dict[str, Any]) -> tuple[int, str]:
     """Return the number and login of a GitHub account; raise ValueError if that is not what they are."""
     account = auth_model["auth_state"]["github_user"]
     number, login = account["id"], account["login"]
-    if type(number) is not int or number < 1 or not isinstance(login, str):
+    if type(number) is not int or number < 1 or not isinstance(login, str) or not LOGIN.fullmatch(login):
         raise ValueError(f"no account of GitHub has id {number!r} and login {login!r}")
     return number, login.lower()
 

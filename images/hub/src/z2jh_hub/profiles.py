@@ -93,5 +93,6 @@ def require(offered: list[Profile], asked: Mapping[str, Any]) -> None:
         raise NotOfferedError(f"This image is not offered to you. You can choose: {names}.")
     for option, content in profile.get("profile_options", {}).items():
         choices = list(content.get("choices", {}))
-        if asked.get(option) and asked[option] not in choices:
+        unlisted = asked.get(f"{option}--unlisted-choice") and not content.get("unlisted_choice", {}).get("enabled")
+        if unlisted or (asked.get(option) and asked[option] not in choices):
             raise NotOfferedError(f"This {option} is not offered to you. You can choose: {', '.join(choices)}.")
