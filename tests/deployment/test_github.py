@@ -16,6 +16,7 @@ from live.people import Person, SpawnError
 from live.platform import Platform
 from live.polling import until
 
+Arrive = Callable[[str], Person]
 NEWCOMER = 4242
 RESTART_SECONDS = 120
 
@@ -26,6 +27,20 @@ def github(platform: Platform) -> Iterator[GitHub]:
     standin = GitHub(platform)
     yield standin
     standin.close()
+
+
+@pytest.fixture
+def arrive(platform: Platform) -> Iterator[Arrive]:
+    """Return a function that makes somebody with a GitHub account and a new browser, who leaves after the test."""
+    people: list[Person] = []
+
+    def one(login: str) -> Person:
+        people.append(Person(platform, login))
+        return people[-1]
+
+    yield one
+    for person in people:
+        person.leave()
 
 
 def status_of(person: Person) -> int:
@@ -76,36 +91,34 @@ def edwin(sign_in: SignIn) -> Iterator[Person]:
 class TestIdentity:
     """A person is the number of a GitHub account; a login can be renamed, and taken by somebody else."""
 
-    def test_a_renamed_account_stays_the_same_person(self, platform: Platform, github: GitHub, sign_in: SignIn) -> None:
+    def test_a_renamed_account_stays_the_same_person(self, arrive: Arrive, github: GitHub, sign_in: SignIn) -> None:
         sign_in("edwin")
         with github.changed(renamed("edwin", "hubble")):
-            assert name_of(Person(platform, "hubble")) == "edwin"
-        assert name_of(Person(platform, "edwin")) == "edwin"
+            assert name_of(arrive("hubble")) == "edwin"
+        assert name_of(arrive("edwin")) == "edwin"
 
     @pytest.mark.timeout(600)
     def test_a_newcomer_with_an_old_login_gets_nothing_of_it(
-        self, platform: Platform, cluster: Cluster, github: GitHub, edwin: Person
+        self, platform: Platform, arrive: Arrive, cluster: Cluster, github: GitHub, edwin: Person
     ) -> None:
         edwin.start_server()
         homes = claims_of(cluster, "edwin")
         assert homes
         with github.changed(renamed("edwin", "hubble", newcomer=NEWCOMER)):
-            newcomer = Person(platform, "edwin")
-            newcomer.name = name_of(newcomer)
-            assert newcomer.name == f"edwin.{NEWCOMER}"
-            # The control: who was renamed still has them.
-            renamed_one = Person(platform, "hubble")
-            assert name_of(renamed_one) == "edwin"
-            path = "/user/edwin/api/contents"
-            assert newcomer.http.get(path).status_code == 403
-            assert renamed_one.http.get(path).status_code == 200
+            # From here on they have the hub's names.
+            newcomer, owner = arrive("edwin"), arrive("hubble")
+            newcomer.name, owner.name = name_of(newcomer), name_of(owner)
+            assert (newcomer.name, owner.name) == (f"edwin.{NEWCOMER}", "edwin")
+            with platform.http(newcomer.token()) as theirs, platform.http(owner.token()) as own:
+                assert theirs.get("/user/edwin/api/contents").status_code == 403
+                assert own.get("/user/edwin/api/contents").status_code == 200
             assert newcomer.api("GET", "/users/edwin").status_code == 404
             assert newcomer.api("POST", "/users/edwin/server").status_code == 404
             try:
                 newcomer.start_server()
-                own = claims_of(cluster, newcomer.name)
-                assert own
-                assert not set(own) & set(homes)
+                claims = claims_of(cluster, newcomer.name)
+                assert claims
+                assert not set(claims) & set(homes)
             finally:
                 newcomer.stop_server()
                 for claim in claims_of(cluster, newcomer.name):
@@ -117,15 +130,15 @@ class TestMembership:
 
     @pytest.mark.parametrize("change", [without("edwin"), invited("edwin")], ids=["left", "invited"])
     def test_whoever_is_no_member_is_refused(
-        self, platform: Platform, github: GitHub, change: Callable[[Any], None]
+        self, arrive: Arrive, github: GitHub, change: Callable[[Any], None]
     ) -> None:
         with github.changed(change):
-            outsider = Person(platform, "edwin")
+            outsider = arrive("edwin")
             answer = outsider.sign_in()
             assert answer.status_code == 403
             assert "members of space-telescope-demo" in answer.text
             assert status_of(outsider) == 403
-        assert name_of(Person(platform, "edwin")) == "edwin"
+        assert name_of(arrive("edwin")) == "edwin"
 
     def test_a_server_is_not_started_for_a_former_member(self, github: GitHub, edwin: Person) -> None:
         with github.changed(without("edwin")):
@@ -135,17 +148,19 @@ class TestMembership:
         assert edwin.start_server()
 
     def test_the_session_of_a_former_member_ends(
-        self, platform: Platform, cluster: Cluster, github: GitHub, sign_in: SignIn
+        self, platform: Platform, arrive: Arrive, cluster: Cluster, github: GitHub, sign_in: SignIn
     ) -> None:
-        leaver, stayer = Person(platform, "edwin"), sign_in("grace")
+        leaver, stayer = arrive("edwin"), sign_in("grace")
         assert name_of(leaver) == "edwin"
         with github.changed(without("edwin")):
             restart_hub(platform, cluster)
             assert status_of(leaver) == 403
             assert status_of(stayer) == 200
 
-    def test_a_renamed_member_stays_signed_in(self, platform: Platform, cluster: Cluster, github: GitHub) -> None:
-        person = Person(platform, "edwin")
+    def test_a_renamed_member_stays_signed_in(
+        self, platform: Platform, arrive: Arrive, cluster: Cluster, github: GitHub
+    ) -> None:
+        person = arrive("edwin")
         assert name_of(person) == "edwin"
         with github.changed(renamed("edwin", "hubble")):
             restart_hub(platform, cluster)
@@ -163,22 +178,22 @@ class TestForgedSignIn:
         assert status_of(person) == 403
 
     @pytest.mark.parametrize("state", [None, "", "garbage", "bnVsbA==", "W10=", "%C3%A9"])
-    def test_a_state_that_is_not_ours(self, platform: Platform, state: str | None) -> None:
-        person = Person(platform, "edwin")
+    def test_a_state_that_is_not_ours(self, arrive: Arrive, state: str | None) -> None:
+        person = arrive("edwin")
         code = parse_qs(urlsplit(person.callback()).query)["code"][0]
         query = {"code": code} | ({} if state is None else {"state": state})
         self.refused(person, f"/hub/oauth_callback?{urlencode(query)}", "not begun in this browser")
 
-    def test_a_sign_in_that_another_browser_began(self, platform: Platform) -> None:
-        attacker, victim = Person(platform, "grace"), Person(platform, "edwin")
+    def test_a_sign_in_that_another_browser_began(self, arrive: Arrive) -> None:
+        attacker, victim = arrive("grace"), arrive("edwin")
         address = attacker.callback()
         self.refused(victim, address, "not begun in this browser")
         # The control: it would have been good where it began.
         assert attacker.http.get(address).status_code == 200
         assert status_of(attacker) == 200
 
-    def test_a_code_counts_once(self, platform: Platform) -> None:
-        first = Person(platform, "edwin")
+    def test_a_code_counts_once(self, arrive: Arrive) -> None:
+        first = arrive("edwin")
         address = first.callback()
         assert first.http.get(address).status_code == 200
         assert status_of(first) == 200
@@ -191,8 +206,8 @@ class TestForgedSignIn:
         query = urlencode({"code": code, "state": state})
         self.refused(first, f"/hub/oauth_callback?{query}", "was used already or took too long")
 
-    def test_whoever_declines_is_told_what_to_do(self, platform: Platform) -> None:
-        person = Person(platform, "edwin")
+    def test_whoever_declines_is_told_what_to_do(self, arrive: Arrive) -> None:
+        person = arrive("edwin")
         self.refused(person, person.callback(decision="cancel"), "choose Authorize")
 
     def test_a_link_does_not_speak_for_the_hub(self, platform: Platform) -> None:
@@ -229,8 +244,8 @@ class TestBrowser:
         assert not edwin.server()
 
     def test_the_hub_itself_does(self, edwin: Person) -> None:
-        answer = edwin.http.post("/hub/spawn", data={"profile": "minimal", "_xsrf": edwin.xsrf()})
-        assert answer.status_code == 200
+        form = {"profile": "minimal", "_xsrf": edwin.xsrf()}
+        assert edwin.http.post("/hub/spawn", data=form, follow_redirects=False).is_redirect
         edwin.wait_for_server()
         assert edwin.server()
 
@@ -242,7 +257,7 @@ class TestBrowser:
         with platform.http(token) as owner:
             assert owner.get(path).status_code == 200
 
-    def test_cookies_are_for_this_hub_over_https_alone(self, platform: Platform) -> None:
+    def test_cookies_are_for_this_hub_over_https_alone(self, platform: Platform, arrive: Arrive) -> None:
         cookies: dict[str, set[str]] = {}
 
         def note(response: httpx.Response) -> None:
@@ -252,7 +267,7 @@ class TestBrowser:
                     if value.strip('"'):
                         cookies[name] = {f"{key}={text}".strip("=").lower() for key, text in attributes}
 
-        person = Person(platform, "edwin")
+        person = arrive("edwin")
         person.http.event_hooks["response"].append(note)
         assert name_of(person) == "edwin"
         assert {"_xsrf", "jupyterhub-session-id", "oauthenticator-state"} < set(cookies)
@@ -261,11 +276,17 @@ class TestBrowser:
             # The hub's own pages read this one, to send it back in a header.
             assert name == "_xsrf" or "httponly" in attributes, name
 
-    @pytest.mark.parametrize("headers", [{"X-Long": "x" * 200_000}, {"Cookie": "a=" + "x" * 200_000}])
-    def test_a_huge_header_is_refused(self, platform: Platform, headers: dict[str, str]) -> None:
-        with platform.http() as anybody:
-            assert anybody.get("/hub/health", headers=headers).status_code in (400, 413, 431)
-            assert anybody.get("/hub/health").status_code == 200
+    @pytest.mark.parametrize("name", ["X-Long", "Cookie"])
+    def test_a_huge_header_is_refused(self, platform: Platform, name: str) -> None:
+        def outcome(size: int) -> int | str:
+            with platform.http() as anybody:
+                try:
+                    return anybody.get("/hub/health", headers={name: "a=" + "x" * size}).status_code
+                except httpx.TransportError:
+                    return "dropped"
+
+        assert outcome(1_000_000) in (400, 413, 431, "dropped")
+        assert outcome(1_000) == 200
 
     def test_a_huge_form_is_refused(self, platform: Platform) -> None:
         with platform.http() as anybody:
@@ -321,20 +342,20 @@ class TestOutage:
     @pytest.mark.parametrize(("mode", "options"), FAULTS, ids=[mode for mode, _ in FAULTS])
     @pytest.mark.parametrize("target", ["api", "token"])
     def test_whoever_comes_is_told_to_wait(
-        self, platform: Platform, github: GitHub, target: str, mode: str, options: dict[str, int]
+        self, arrive: Arrive, github: GitHub, target: str, mode: str, options: dict[str, int]
     ) -> None:
         with github.fault(mode, targets=[target], **options):
-            person = Person(platform, "edwin")
+            person = arrive("edwin")
             answer = person.sign_in()
             assert answer.status_code == 503, answer.text
             assert "Your files are safe" in answer.text
             assert status_of(person) == 403
-        assert name_of(Person(platform, "edwin")) == "edwin"
+        assert name_of(arrive("edwin")) == "edwin"
 
     def test_a_restart_of_the_hub_meanwhile_signs_nobody_out(
-        self, platform: Platform, cluster: Cluster, github: GitHub
+        self, platform: Platform, arrive: Arrive, cluster: Cluster, github: GitHub
     ) -> None:
-        person = Person(platform, "edwin")
+        person = arrive("edwin")
         assert name_of(person) == "edwin"
         with github.fault("5xx"):
             restart_hub(platform, cluster)
