@@ -152,10 +152,15 @@ class TestMembership:
     ) -> None:
         leaver, stayer = arrive("edwin"), sign_in("grace")
         assert name_of(leaver) == "edwin"
-        with github.changed(without("edwin")):
-            restart_hub(platform, cluster)
-            assert status_of(leaver) == 403
-            assert status_of(stayer) == 200
+        with platform.http(leaver.token()) as by_token:
+            assert by_token.get("/hub/api/user").status_code == 200
+            with github.changed(without("edwin")):
+                restart_hub(platform, cluster)
+                assert status_of(leaver) == 403
+                assert by_token.get("/hub/api/user").status_code == 403
+                assert status_of(stayer) == 200
+            # Back in the organization: what they had is good again, so nothing was lost by a mistake of its owners.
+            assert status_of(leaver) == 200
 
     def test_a_renamed_member_stays_signed_in(
         self, platform: Platform, arrive: Arrive, cluster: Cluster, github: GitHub
