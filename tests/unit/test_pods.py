@@ -20,7 +20,12 @@ def pod(**status: Any) -> dict[str, Any]:
     return {"metadata": {"namespace": "jupyterhub", "name": "hub-1"}, "status": status}
 
 
-NOT_READY = {"type": "Ready", "status": "False", "reason": "ContainersNotReady", "message": "containers with unready status"}
+NOT_READY = {
+    "type": "Ready",
+    "status": "False",
+    "reason": "ContainersNotReady",
+    "message": "containers with unready status",
+}
 
 
 @pytest.mark.parametrize(
