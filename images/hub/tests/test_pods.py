@@ -32,6 +32,16 @@ UNSCHEDULABLE = {
         {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "2 Insufficient memory"}
     ]
 }
+UNBOUND = {
+    "conditions": [
+        {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "Unschedulable",
+            "message": "0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims.",
+        }
+    ]
+}
 CRASHED = container(
     {"waiting": {"reason": "CrashLoopBackOff"}}, lastState={"terminated": {"exitCode": 3, "reason": "Error"}}
 )
@@ -72,6 +82,7 @@ def test_what_keeps_a_pod_from_starting(status: Status, said: str, is_final: boo
         container({"running": {}}),
         {"initContainerStatuses": [{"state": {"terminated": {"exitCode": 0}}}]},
         {"conditions": [{"type": "PodScheduled", "status": "True"}]},
+        UNBOUND,
     ],
 )
 def test_a_pod_on_its_way(status: Status) -> None:
@@ -105,6 +116,7 @@ def test_stages_go_forward() -> None:
     stages = [
         stage(None, None),
         stage(unscheduled, None),
+        stage({**pod(UNBOUND), "spec": {}}, None),
         stage(pod({}), event("Pulling")),
         stage(pod({}), event("Pulled")),
         stage(pod({"phase": "Running"}), None),

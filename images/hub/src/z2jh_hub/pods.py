@@ -26,6 +26,8 @@ class Trouble:
     is_final: bool = False
 
 
+# So the scheduler calls a pod whose volume is still being made.
+UNBOUND = "unbound immediate PersistentVolumeClaims"
 REMOVED = Trouble("Kubernetes removed your server while it started. Please start it again.", is_final=True)
 
 
@@ -81,7 +83,7 @@ def trouble(pod: Pod, latest: Event | None) -> Trouble | None:
     if status["phase"] in ("Failed", "Succeeded"):
         said = brief(status.get("message") or status.get("reason"))
         return Trouble(f"Kubernetes gave your server up ({said}). Please start it again. {TELL}", is_final=True)
-    if why := _unschedulable(pod):
+    if (why := _unschedulable(pod)) and UNBOUND not in why:
         text = f"No node has room for your server ({why}). Please choose a smaller size, or try again later. {TELL}"
         return Trouble(text)
     if status["phase"] == "Pending" and latest and latest["reason"] in UNPREPARED:
@@ -102,4 +104,6 @@ def stage(pod: Pod | None, latest: Event | None) -> tuple[int, str]:
         return 40, "Fetching the image. Each node does so once, and it can take some minutes."
     if pod["spec"].get("nodeName"):
         return 60, "A node has room. Opening your home directory and starting your server."
+    if UNBOUND in (_unschedulable(pod) or ""):
+        return 30, "Making the storage of your home directory."
     return 20, "Looking for a node with room for your server."
