@@ -17,8 +17,10 @@ from typing import Any
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher, Rule
 
-# Extensions that wait for the first request, unless it is the hub's question whether the server is up.
-LATER = {"dask_labextension", "jupyter_lsp", "jupyter_resource_usage", "jupyter_server_proxy"}
+# The hub's question whether the server is up.
+HUB_ASKS = "api"
+# Extensions that wait for the first other request under a path: those with "" have a part in the pages of the server.
+LATER = {"dask_labextension": "dask/", "jupyter_lsp": "", "jupyter_resource_usage": "", "jupyter_server_proxy": ""}
 
 
 def is_valid_syntax(term: str, value: str) -> Any:
@@ -60,8 +62,9 @@ class FirstUse(Matcher):
 
     def match(self, request: HTTPServerRequest) -> None:
         """Look at a request before any rule does."""
-        if request.path != f"{self._server.base_url}api":
-            self._server.load_later()
+        path = request.path.removeprefix(self._server.base_url)
+        if self._server.later and path != HUB_ASKS:
+            self._server.load_later(path)
 
 
 def putting_off(server_app: type[Any]) -> type[Any]:
@@ -77,7 +80,8 @@ def putting_off(server_app: type[Any]) -> type[Any]:
             """Import the extensions, but not those that are put off."""
             enabled = self.jpserver_extensions
             self.later = tuple(sorted(name for name in LATER if enabled.get(name)))
-            self.jpserver_extensions = {name: is_on for name, is_on in enabled.items() if name not in self.later}
+            # Switched off, not left out: notebook_shim switches on what it finds in old settings and nowhere else.
+            self.jpserver_extensions = {**enabled, **dict.fromkeys(self.later, False)}
             super().init_server_extensions()
 
         def load_server_extensions(self) -> None:
@@ -85,10 +89,11 @@ def putting_off(server_app: type[Any]) -> type[Any]:
             super().load_server_extensions()
             self.web_app.default_router.rules.insert(0, Rule(FirstUse(self), None))
 
-        def load_later(self) -> None:
-            """Load what was put off, once."""
-            names, self.later = self.later, ()
-            for name in names:
+        def load_later(self, path: str) -> None:
+            """Load what was put off until a request for such a path, once."""
+            due = [name for name in self.later if path.startswith(LATER[name])]
+            self.later = tuple(name for name in self.later if name not in due)
+            for name in due:
                 self.extension_manager.add_extension(name, enabled=True)
                 self.extension_manager.link_extension(name)
                 self.extension_manager.load_extension(name)

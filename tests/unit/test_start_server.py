@@ -47,7 +47,7 @@ class Manager:
 
     def load_extension(self, name: str) -> None:
         self.done.append(f"load {name}")
-        self._app.add_handlers(".*$", [(f"/user/ada/{name}", RequestHandler)])
+        self._app.add_handlers(".*$", [(f"/user/ada/(?:dask/)?{name}", RequestHandler)])
 
     def start_extension(self, name: str) -> None:
         self.done.append(f"start {name}")
@@ -98,15 +98,18 @@ def answers(server: Any, path: str) -> bool:
 def test_extensions_come_with_the_first_request_that_may_be_theirs(make: Make) -> None:
     server = make({"jupyter_lsp": True, "dask_labextension": True, "jupyterlab": True})
     assert server.imported == {"jupyterlab"}
+    # notebook_shim would switch on those that are not even known.
+    assert set(server.jpserver_extensions) == {"jupyter_lsp", "dask_labextension", "jupyterlab"}
     assert answers(server, "/user/ada/api")
     assert server.extension_manager.done == []
     # The very request that brings an extension is answered by it.
     assert answers(server, "/user/ada/jupyter_lsp")
-    expected = [f"{step} {name}" for name in ("dask_labextension", "jupyter_lsp") for step in STEPS]
-    assert server.extension_manager.done == expected
-    assert answers(server, "/user/ada/dask_labextension")
+    assert server.extension_manager.done == [f"{step} jupyter_lsp" for step in STEPS]
+    assert answers(server, "/user/ada/dask/dask_labextension")
+    done = [f"{step} {name}" for name in ("jupyter_lsp", "dask_labextension") for step in STEPS]
+    assert server.extension_manager.done == done
     assert not answers(server, "/user/ada/other")
-    assert server.extension_manager.done == expected
+    assert server.extension_manager.done == done
 
 
 def test_an_extension_that_is_switched_off_stays_off(make: Make) -> None:
