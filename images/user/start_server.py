@@ -17,10 +17,9 @@ from typing import Any
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher, Rule
 
-# The hub's question whether the server is up.
-HUB_ASKS = "api"
-# Extensions that wait for the first other request under a path: those with "" have a part in the pages of the server.
-LATER = {"dask_labextension": "dask/", "jupyter_lsp": "", "jupyter_resource_usage": "", "jupyter_server_proxy": ""}
+# Extensions that wait for the first request with this in its path, unless it is the hub's question whether the server
+# is up. All but Dask's have a part in the server's own pages, or pages of any name.
+LATER = {"dask_labextension": "/dask/", "jupyter_lsp": "/", "jupyter_resource_usage": "/", "jupyter_server_proxy": "/"}
 
 
 def is_valid_syntax(term: str, value: str) -> Any:
@@ -62,9 +61,8 @@ class FirstUse(Matcher):
 
     def match(self, request: HTTPServerRequest) -> None:
         """Look at a request before any rule does."""
-        path = request.path.removeprefix(self._server.base_url)
-        if self._server.later and path != HUB_ASKS:
-            self._server.load_later(path)
+        if self._server.later and request.path != f"{self._server.base_url}api":
+            self._server.load_later(request.path)
 
 
 def putting_off(server_app: type[Any]) -> type[Any]:
@@ -91,7 +89,7 @@ def putting_off(server_app: type[Any]) -> type[Any]:
 
         def load_later(self, path: str) -> None:
             """Load what was put off until a request for such a path, once."""
-            due = [name for name in self.later if path.startswith(LATER[name])]
+            due = [name for name in self.later if LATER[name] in path]
             self.later = tuple(name for name in self.later if name not in due)
             for name in due:
                 self.extension_manager.add_extension(name, enabled=True)
