@@ -113,6 +113,12 @@ def test_administrators_do_not_read_files(load: Load) -> None:
     assert "admin_groups" not in config.GitHubOAuthenticator
 
 
+def test_our_spawner_takes_the_place_of_the_charts(load: Load) -> None:
+    assert load().JupyterHub.spawner_class == "z2jh_hub.spawner.EventSpawner"
+    stock = {"hub": {"config": {"JupyterHub": {"spawner_class": "kubespawner.KubeSpawner"}}}}
+    assert load(stock).JupyterHub.spawner_class == "kubespawner.KubeSpawner"
+
+
 def test_order_of_configuration(load: Load) -> None:
     snippets = {"b": "c.Test.order = c.Test.order + ['b']", "a": "c.Test.order = c.Test.order + ['a']"}
     over = {"hub": {"config": {"JupyterHub": {"concurrent_spawn_limit": 7}}, "extraConfig": snippets}}
