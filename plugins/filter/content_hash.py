@@ -56,9 +56,7 @@ def content_hash(paths: str | Iterable[str], extra: str = "") -> str:
         digest.update(b"\0path")
         for name, file in _files(Path(path)):
             executable = "x" if file.stat().st_mode & 0o100 else "-"
-            with file.open("rb") as stream:
-                content = hashlib.file_digest(stream, "sha256").hexdigest()
-            digest.update(f"\0{name}\0{executable}\0{content}".encode())
+            digest.update(f"\0{name}\0{executable}\0{file_sha256(str(file))}".encode())
     return digest.hexdigest()[:DIGITS]
 
 
@@ -69,6 +67,12 @@ def of_place(entries: Iterable[Mapping[str, Any]], place: str) -> list[dict[str,
         for entry in entries
         if entry.get("place", place) == place and entry.get("needed", True)
     ]
+
+
+def file_sha256(path: str) -> str:
+    """Return the SHA-256 of a file in hexadecimal digits, as Ansible's modules give it of a file on a host."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def program_files(
@@ -158,6 +162,7 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "content_hash": content_hash,
+            "file_sha256": file_sha256,
             "image_references": image_references,
             "image_sources": image_sources,
             "image_tags": image_tags,

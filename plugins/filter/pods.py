@@ -23,7 +23,9 @@ def unready_pods(pods: Iterable[Mapping[str, Any]]) -> list[str]:
         if status.get("phase") == "Succeeded" or conditions.get("Ready", {}).get("status") == "True":
             continue
         containers = status.get("initContainerStatuses", []) + status.get("containerStatuses", [])
-        states = [container.get("state", {}).get(kind) for container in containers for kind in ("waiting", "terminated")]
+        states = [
+            container.get("state", {}).get(kind) for container in containers for kind in ("waiting", "terminated")
+        ]
         reasons = [state for state in states if state and state.get("reason") != "Completed"]
         reasons += [condition for condition in conditions.values() if condition.get("status") == "False"]
         reason = reasons[0] if reasons else {"reason": status.get("phase", "Unknown")}

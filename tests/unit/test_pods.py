@@ -10,7 +10,8 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "plugins/filter/pods.py"
 specification = importlib.util.spec_from_file_location("pods", SOURCE)
-assert specification and specification.loader
+assert specification
+assert specification.loader
 pods = importlib.util.module_from_spec(specification)
 specification.loader.exec_module(pods)
 
@@ -20,7 +21,12 @@ def pod(**status: Any) -> dict[str, Any]:
     return {"metadata": {"namespace": "jupyterhub", "name": "hub-1"}, "status": status}
 
 
-NOT_READY = {"type": "Ready", "status": "False", "reason": "ContainersNotReady", "message": "containers with unready status"}
+NOT_READY = {
+    "type": "Ready",
+    "status": "False",
+    "reason": "ContainersNotReady",
+    "message": "containers with unready status",
+}
 
 
 @pytest.mark.parametrize(
