@@ -77,8 +77,10 @@ class Hubs:
 
 def _images(cluster: Cluster) -> dict[str, str]:
     """Return the images of the platform that runs: of its hub, its proxy, and the smallest of its servers."""
-    pods = {name: cluster.core.list_namespaced_pod(HUB_NAMESPACE, label_selector=f"component={name}").items[0]
-            for name in ("hub", "proxy", "continuous-image-puller")}  # fmt: skip
+    pods = {
+        name: cluster.core.list_namespaced_pod(HUB_NAMESPACE, label_selector=f"component={name}").items[0]
+        for name in ("hub", "proxy", "continuous-image-puller")
+    }
     pulled = [container.image for container in pods["continuous-image-puller"].spec.init_containers]
     minimal = next(image for image in pulled if "/minimal:" in image)
     return {
@@ -173,7 +175,7 @@ def _hub(name: str, variant: Variant, images: dict[str, str], storage: str, toke
 
 @contextmanager
 def hubs(cluster: Cluster, variants: dict[str, Variant]) -> Iterator[Hubs]:
-    """Run a hub for each variant; when this ends, nothing of them is left."""
+    """Run a hub for each variant, whose name a pod may have; when this ends, nothing of them is left."""
     claim = cluster.core.list_namespaced_persistent_volume_claim(HUB_NAMESPACE).items[0]
     images, token = _images(cluster), secrets.token_hex()
     # One that was cut off may have left it.
