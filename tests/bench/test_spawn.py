@@ -25,13 +25,6 @@ VARIANTS = {
     OURS: Variant("z2jh_hub.spawner.EventSpawner", "jupyterhub-singleuser"),
 }
 
-MAKE_USERS = """
-import sys, urllib.request
-for made in sys.argv[2:]:
-    request = urllib.request.Request(made, method="POST", headers={"Authorization": f"token {sys.argv[1]}"})
-    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30).close()
-"""
-
 
 def tail(seconds: list[float]) -> float:
     """Return the 95th percentile, or of a few the worst."""
@@ -64,10 +57,8 @@ def crowds(size: int) -> dict[str, list[str]]:
 @pytest.fixture(scope="module")
 def bench(cluster: Cluster) -> Iterator[Hubs]:
     """Run a hub for each variant, with users whose homes are there."""
-    with hubs(cluster, VARIANTS) as running:
-        everybody = crowds(AT_ONCE)
-        made = [f"{running.urls[hub]}/users/{user}" for hub, users in everybody.items() for user in users]
-        running.pod.python(MAKE_USERS, running.token, *made)
+    everybody = crowds(AT_ONCE)
+    with hubs(cluster, VARIANTS, everybody) as running:
         spawns(running.pod, NAMESPACE, running.urls, running.token, everybody)
         yield running
 
