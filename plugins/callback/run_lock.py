@@ -74,11 +74,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             places[OF_MACHINE] = "on this machine"
         for path, where in places.items():
             if (process := lock(path)) is not None:
-                self._display.display(
-                    f"Another run is at work {where} (process {process or 'unknown'}): wait until it has ended, then run again.",
-                    color="red",
-                    stderr=True,
-                )
+                who = f"Another run is at work {where} (process {process or 'unknown'})"
+                self._display.display(f"{who}: wait until it has ended, then run again.", color="red", stderr=True)
                 # An exception would only be a warning.
                 sys.exit(1)
 

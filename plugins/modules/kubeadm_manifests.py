@@ -16,8 +16,8 @@ short_description: Static pod manifests as kubeadm makes them
 version_added: "1.0"
 author: z2jh
 description:
-  - Has kubeadm render the manifests of etcd and the control plane elsewhere, compares them, and puts those that differ or
-    are missing in place, each in one step, so that the kubelet never reads half of one.
+  - Has kubeadm render the manifests of etcd and the control plane elsewhere, compares them, and puts those that differ
+    or are missing in place, each in one step, so that the kubelet never reads half of one.
   - Does nothing on a machine that kubeadm has not made a control plane of yet.
 options:
   config:

@@ -66,7 +66,9 @@ def first(checkout: Path) -> Iterator[subprocess.Popen[bytes]]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
-        subprocess.run(["timeout", "30", "sh", "-c", f"until [ -e {checkout}/started ]; do sleep 0.1; done"], check=True)
+        subprocess.run(
+            ["timeout", "30", "sh", "-c", f"until [ -e {checkout}/started ]; do sleep 0.1; done"], check=True
+        )
         yield process
         (checkout / "ended").touch()
         process.kill()
