@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Keep snapshots of etcd, and forget the oldest ones.
 
-Usage: NODE FOLDER COUNT. A snapshot that cannot be read back is an error, and nothing is forgotten then. Secrets in it are
-encrypted, as they are in etcd; all else is readable, so the folder is root's alone.
+Usage: NODE FOLDER COUNT. A snapshot that cannot be read back is an error, and nothing is forgotten then. Secrets in it
+are encrypted, as they are in etcd; all else is readable, so the folder is root's alone.
 """
 
 from __future__ import annotations
