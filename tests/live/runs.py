@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from live.platform import ROOT
@@ -34,11 +35,11 @@ class Run:
         return {name: sum(host[name] for host in self.report["stats"].values()) for name in names}
 
 
-def up() -> Run:
+def up(inventory: Path = ROOT / "hosts") -> Run:
     """Run the playbook to its end."""
     done = subprocess.run(
         [ROOT / "scripts" / "up.sh"],
-        env={**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"},
+        env={**os.environ, "INVENTORY": str(inventory), "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"},
         capture_output=True,
         text=True,
         check=False,
@@ -55,8 +56,8 @@ def up_again() -> None:
     assert run.sums() == {"changed": 0, "failures": 0, "unreachable": 0}
 
 
-def repair() -> Run:
+def repair(inventory: Path = ROOT / "hosts") -> Run:
     """Run the playbook and see that it ends well."""
-    run = up()
+    run = up(inventory)
     assert run.code == 0, run.tasks("failed")
     return run
