@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 INVENTORY=${INVENTORY:-hosts}
-cache_dir=${Z2JH_CACHE_DIR:-/var/cache/z2jh}
+cache_dir=$(sed -n 's/^cache_dir: *//p' group_vars/all/settings.yml)
 
 say() { printf '%s\n' "$*" >&2; }
 die() {
@@ -49,7 +49,7 @@ use_venv() {
     if [ ! -e "$venv/complete" ]; then
         mkdir -p "$cache_dir" 2>/dev/null || true
         [ -w "$cache_dir" ] ||
-            die "$cache_dir cannot be written: run as root, or name another folder in Z2JH_CACHE_DIR."
+            die "$cache_dir cannot be written: run as root, or name another folder as cache_dir in group_vars/all/settings.yml."
         say "Making the virtual environment from $lock (one to two minutes) ..."
         # Scripts in a virtual environment name its folder, so it is made in its place; "complete" is written last.
         rm -rf "$venv"

@@ -97,8 +97,11 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         if self._verbose:
             super().v2_playbook_on_task_start(task, is_conditional)
             return
-        role = task._role.get_name() if task._role else ""
-        phase = f"{self._play}: {role.replace('_', ' ')}" if role else self._play
+        role = task._role
+        # A role that another one uses is part of that one's phase.
+        while role and role.get_parents():
+            role = role.get_parents()[0]
+        phase = f"{self._play}: {role.get_name().replace('_', ' ')}" if role else self._play
         now = time.monotonic()
         if phase != self._phase:
             self._end_phase()

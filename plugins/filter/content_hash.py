@@ -56,10 +56,14 @@ def content_hash(paths: str | Iterable[str], extra: str = "") -> str:
         digest.update(b"\0path")
         for name, file in _files(Path(path)):
             executable = "x" if file.stat().st_mode & 0o100 else "-"
-            with file.open("rb") as stream:
-                content = hashlib.file_digest(stream, "sha256").hexdigest()
-            digest.update(f"\0{name}\0{executable}\0{content}".encode())
+            digest.update(f"\0{name}\0{executable}\0{file_sha256(str(file))}".encode())
     return digest.hexdigest()[:DIGITS]
+
+
+def file_sha256(path: str) -> str:
+    """Return the SHA-256 of a file in hexadecimal digits, as Ansible's modules give it of a file on a host."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def program_files(
@@ -101,4 +105,9 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"content_hash": content_hash, "image_tags": image_tags, "program_files": program_files}
+        return {
+            "content_hash": content_hash,
+            "file_sha256": file_sha256,
+            "image_tags": image_tags,
+            "program_files": program_files,
+        }

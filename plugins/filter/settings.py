@@ -7,9 +7,13 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import yaml
 
 DOCUMENTATION = """
 name: settings_findings
@@ -62,6 +66,8 @@ GROUPS = ("all", "ungrouped", "local", "cluster", "control_plane", "workers")
 OF_ANSIBLE = ("ansible_", "inventory_dir", "inventory_file")
 SMALLEST_NODE_BLOCK = 24
 STANDIN_CLIENT_ID = "z2jh-local"
+HELM_VALUES = Path(__file__).resolve().parents[2] / "helm-values" / "jupyterhub.yml"
+LONGEST_ANNOUNCEMENT = 500
 
 Check = Callable[[Any], str | None]
 
@@ -138,6 +144,47 @@ def _list_of(pattern: re.Pattern[str], form: str) -> Check:
     return check
 
 
+TEAMS = _list_of(TEAM, "'organization:team'")
+
+
+@cache
+def _profiles() -> list[str]:
+    """Return the profiles of our values, and their choices as profile/option/choice, as the hub names them."""
+    names = []
+    for profile in yaml.safe_load(HELM_VALUES.read_text(encoding="utf-8"))["singleuser"]["profileList"]:
+        names.append(profile["slug"])
+        for option, content in profile.get("profile_options", {}).items():
+            names += [f"{profile['slug']}/{option}/{choice}" for choice in content["choices"]]
+    return names
+
+
+def _profile_teams(value: Any) -> str | None:
+    if not isinstance(value, dict):
+        return f"must map a profile to a list of 'organization:team', not {value!r}"
+    for profile, teams in value.items():
+        if profile not in _profiles():
+            near = difflib.get_close_matches(str(profile), _profiles(), 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_profiles())}"
+            return f"names {profile!r}, which is no profile of helm-values/jupyterhub.yml ({hint})"
+        if teams == []:
+            return (
+                f"gives {profile!r} to no team, so nobody could choose it: name a team, or leave it out for everybody"
+            )
+        if problem := TEAMS(teams):
+            return f"of {profile!r} {problem}"
+    return None
+
+
+def _announcement(value: Any) -> str | None:
+    if not _is_text(value):
+        return f"must be a text in quotes, not {value!r}"
+    if not value.isprintable():
+        return "must be one line of plain text"
+    if len(value) > LONGEST_ANNOUNCEMENT:
+        return f"must be at most {LONGEST_ANNOUNCEMENT} characters long, and has {len(value)}"
+    return None
+
+
 def _cidr(value: Any) -> str | None:
     if not _is_text(value) or "/" not in value:
         return f"must be an IPv4 network such as 10.244.0.0/16, not {value!r}"
@@ -201,7 +248,9 @@ SETTINGS = (
         "github_allowed_organizations",
         _list_of(re.compile(f"{ORGANIZATION.pattern}|{TEAM.pattern}"), "'organization' or 'organization:team'"),
     ),
-    Setting("github_admin_teams", _list_of(TEAM, "'organization:team'")),
+    Setting("github_admin_teams", TEAMS),
+    Setting("hub_profile_teams", _profile_teams),
+    Setting("hub_announcement", _announcement),
     Setting("node_cidr", _cidr),
     Setting("pod_cidr", _cidr),
     Setting("service_cidr", _cidr),

@@ -47,6 +47,8 @@ VARIABLES: Values = {
     "github_client_secret": "sample-secret",
     "github_allowed_organizations": ["space-telescope-demo"],
     "github_admin_teams": ["space-telescope-demo:operators"],
+    "hub_profile_teams": {"astronomy/size/large": ["space-telescope-demo:operators"]},
+    "hub_announcement": "Down on Sunday",
     "jupyterhub_certificate_hash": "0123456789abcdef",
     "jupyterhub_storage_class": "local-path",
     "jupyterhub_home_capacity": "2Gi",

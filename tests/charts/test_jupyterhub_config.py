@@ -38,7 +38,7 @@ def render(template: Callable[..., Rendered]) -> Callable[[str], Rendered]:
 def load(render: Callable[[str], Rendered], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
     """Run the hub's configuration on what the chart renders, laid out as the pod mounts it."""
     monkeypatch.setattr(httpclient.AsyncHTTPClient, "configure", lambda *_: None)
-    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "path", [str(ROOT / "images" / "hub" / "src"), *sys.path])
     monkeypatch.setenv("HUB_SERVICE_PORT", "8081")
     monkeypatch.setenv("PROXY_API_SERVICE_PORT", "8001")
     monkeypatch.setenv("POD_NAMESPACE", "jupyterhub")
@@ -113,6 +113,12 @@ def test_administrators_do_not_read_files(load: Load) -> None:
     assert "admin_groups" not in config.GitHubOAuthenticator
 
 
+def test_our_spawner_takes_the_place_of_the_charts(load: Load) -> None:
+    assert load().JupyterHub.spawner_class == "z2jh_hub.spawner.EventSpawner"
+    stock = {"hub": {"config": {"JupyterHub": {"spawner_class": "kubespawner.KubeSpawner"}}}}
+    assert load(stock).JupyterHub.spawner_class == "kubespawner.KubeSpawner"
+
+
 def test_order_of_configuration(load: Load) -> None:
     snippets = {"b": "c.Test.order = c.Test.order + ['b']", "a": "c.Test.order = c.Test.order + ['a']"}
     over = {"hub": {"config": {"JupyterHub": {"concurrent_spawn_limit": 7}}, "extraConfig": snippets}}
@@ -127,6 +133,25 @@ def test_snippets_read_values(load: Load) -> None:
     assert load(over).Test.seen == "hello"
 
 
+def test_profiles_are_offered_by_team(load: Load) -> None:
+    def sizes(*teams: str) -> set[str]:
+        user = SimpleNamespace(groups=[SimpleNamespace(name=team) for team in teams])
+        spawner = SimpleNamespace(user=user, user_options={}, pending=False)
+        _, astronomy = config.KubeSpawner.profile_list(spawner)
+        return set(astronomy["profile_options"]["size"]["choices"])
+
+    config = load()
+    assert sizes() == {"standard"}
+    assert sizes("space-telescope-demo:operators") == {"standard", "large"}
+
+
+def test_our_pages_stand_below_those_of_the_operator(load: Load) -> None:
+    hub = load({"hub": {"templatePaths": ["/operator"]}}).JupyterHub
+    assert [Path(path).name for path in hub.template_paths] == ["operator", "templates"]
+    assert (Path(hub.template_paths[1]) / "login.html").exists()
+    assert hub.template_vars == {"announcement": "Down on Sunday"}
+
+
 def test_the_pod_of_a_user(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     module = pytest.importorskip("kubespawner.spawner")
     monkeypatch.setattr(module, "load_config", lambda *_, **__: None)
@@ -138,6 +163,7 @@ def test_the_pod_of_a_user(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
         settings={},
         escaped_name="edwin-hubble",
         orm_user=None,
+        groups=[],
     )
     hub = SimpleNamespace(
         public_host="https://hub.z2jh.test:8443", url="http://hub", base_url="/hub/", api_url="http://hub:8081/hub/api"

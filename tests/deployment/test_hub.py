@@ -176,3 +176,14 @@ class TestHome:
             assert server.delete(path).status_code == 204
         assert found.status_code == 200, found.text
         assert found.json()["content"] == word
+
+    def test_the_tutorials_are_there_to_read(self, platform: Platform, grace: Person) -> None:
+        contents = "/user/grace/api/contents"
+        name, text = f"tests-{secrets.token_hex(4)}.txt", {"type": "file", "format": "text", "content": "x"}
+        with platform.http(grace.token()) as server:
+            assert server.get(f"{contents}/tutorials").json()["content"]
+            assert server.put(f"{contents}/tutorials/{name}", json=text).status_code in (403, 500)
+            assert server.get(f"{contents}/tutorials/{name}").status_code == 404
+            # The control: what is written beside them is kept.
+            assert server.put(f"{contents}/{name}", json=text).status_code == 201
+            assert server.delete(f"{contents}/{name}").status_code == 204

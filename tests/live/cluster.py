@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kubernetes import client, config
+from kubernetes import client, config, utils
 from kubernetes.stream import stream
+
+from live.polling import until
 
 HUB_NAMESPACE = "jupyterhub"
 PROBE_SECONDS = 3
@@ -189,6 +191,29 @@ class Cluster:
         running = self.pods(selector, namespace)
         assert running, f"no pod with {selector} runs in {namespace}"
         return running[0]
+
+    def ready_pods(self, namespace: str) -> list[str]:
+        """Return the names of the pods of a namespace whose containers are all ready."""
+        return [
+            pod.metadata.name
+            for pod in self.core.list_namespaced_pod(namespace).items
+            if pod.status.container_statuses and all(container.ready for container in pod.status.container_statuses)
+        ]
+
+    def create(self, *objects: dict[str, Any]) -> None:
+        """Create objects of any kind."""
+        for one in objects:
+            utils.create_from_dict(client.ApiClient(self._configuration), one)
+
+    def remove_namespace(self, name: str, seconds: float = 180) -> None:
+        """Remove a namespace with all that is in it, and wait until it is gone."""
+
+        def names() -> set[str]:
+            return {namespace.metadata.name for namespace in self.core.list_namespace().items}
+
+        if name in names():
+            self.core.delete_namespace(name)
+            until(f"the namespace {name} is gone", lambda: name not in names(), seconds)
 
     def server_of(self, name: str) -> Pod:
         """Return the pod of a person's server."""

@@ -40,6 +40,10 @@ class Person:
 
     def sign_in(self) -> httpx.Response:
         """Go through the code flow; return the last page, which is the hub's, be it a welcome or a refusal."""
+        return self.http.get(self.callback())
+
+    def callback(self, *, decision: str = "authorize") -> str:
+        """Go through the code flow up to GitHub's answer; return the address of the hub that it leads back to."""
         people = self.http.get("/hub/oauth_login", params={"next": "/hub/home"})
         people.raise_for_status()
         chosen = {**hidden_fields(people.text), "login": self.name}
@@ -47,13 +51,18 @@ class Person:
         question.raise_for_status()
         action = re.search(r'action="(/login/oauth/authorize[^"]*)"', question.text)
         assert action, f"the stand-in did not ask {self.name} to authorise the hub: {question.text}"
-        answer = {"form": hidden_fields(question.text)["form"], "decision": "authorize"}
-        return self.http.post(urljoin(str(question.url), unescape(action[1])), data=answer)
+        answer = {"form": hidden_fields(question.text)["form"], "decision": decision}
+        back = self.http.post(urljoin(str(question.url), unescape(action[1])), data=answer, follow_redirects=False)
+        assert back.is_redirect, f"the stand-in did not lead back to the hub: {back.text}"
+        return str(back.headers["location"])
 
     def api(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Call the hub's API by cookie, as the hub's own pages do."""
-        xsrf = next((c.value for c in self.http.cookies.jar if c.name == "_xsrf" and c.path == "/hub/"), None)
-        return self.http.request(method, f"/hub/api{path}", headers={"X-XSRFToken": xsrf or ""}, **options)
+        return self.http.request(method, f"/hub/api{path}", headers={"X-XSRFToken": self.xsrf()}, **options)
+
+    def xsrf(self) -> str:
+        """Return what shows the hub that a request comes from one of its own pages."""
+        return next((c.value or "" for c in self.http.cookies.jar if c.name == "_xsrf" and c.path == "/hub/"), "")
 
     def token(self, scopes: list[str] | None = None) -> str:
         """Make a token that ends with the tests: of these scopes, or with all that the person may do."""
@@ -71,9 +80,9 @@ class Person:
         found: dict[str, Any] | None = answer.json()["servers"].get("")
         return found
 
-    def ask_for_server(self, profile: str) -> None:
+    def ask_for_server(self, profile: str, **options: str) -> None:
         """Ask the hub to start the person's server."""
-        answer = self.api("POST", f"/users/{self.name}/server", json={"profile": profile})
+        answer = self.api("POST", f"/users/{self.name}/server", json={"profile": profile, **options})
         if answer.status_code not in (201, 202):
             raise SpawnError(answer.text)
 

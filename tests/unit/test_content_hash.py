@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,9 @@ def test_program_is_present_only_when_its_link_leads_to_what_its_recipe_makes(tm
     assert built["present"]
     [other] = plugin.program_files(programs, str(tmp_path / "modules"), str(cache), "another toolchain")
     assert not other["present"]
+
+
+def test_the_sha256_of_a_file_is_that_of_sha256sum(tmp_path: Path) -> None:
+    (tmp_path / "program").write_bytes(b"\x7fELF\xff")
+    expected = subprocess.run(["sha256sum", tmp_path / "program"], check=True, capture_output=True, text=True).stdout
+    assert plugin.file_sha256(str(tmp_path / "program")) == expected.split()[0]

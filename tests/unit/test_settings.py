@@ -30,6 +30,8 @@ GOOD: dict[str, Any] = {
     "github_client_secret": "c0ffee",
     "github_allowed_organizations": ["space-telescope-demo"],
     "github_admin_teams": ["space-telescope-demo:instructors"],
+    "hub_profile_teams": {},
+    "hub_announcement": "",
     "node_cidr": "10.89.40.0/24",
     "pod_cidr": "10.244.0.0/16",
     "service_cidr": "10.96.0.0/16",
@@ -129,6 +131,36 @@ BAD = [
     ({"github_admin_teams": ["space-telescope-demo"]}, f"{A_TEAM}; 'space-telescope-demo' is not one."),
     ({"github_admin_teams": {"org": "team"}}, f"{A_TEAM}, not {{'org': 'team'}}."),
     ({"github_admin_teams": ["org:Some Team"]}, f"{A_TEAM}; 'org:Some Team' is not one."),
+    (
+        {"hub_profile_teams": ["astronomy"]},
+        "hub_profile_teams must map a profile to a list of 'organization:team', not ['astronomy'].",
+    ),
+    (
+        {"hub_profile_teams": {"astronmy": ["org:team"]}},
+        "hub_profile_teams names 'astronmy', which is no profile of helm-values/jupyterhub.yml "
+        "(did you mean astronomy?).",
+    ),
+    (
+        {"hub_profile_teams": {"gpu": ["org:team"]}},
+        "hub_profile_teams names 'gpu', which is no profile of helm-values/jupyterhub.yml "
+        "(there are minimal, astronomy, astronomy/size/standard, astronomy/size/large).",
+    ),
+    (
+        {"hub_profile_teams": {"astronomy": "org:team"}},
+        "hub_profile_teams of 'astronomy' must be a list of 'organization:team', not 'org:team'.",
+    ),
+    (
+        {"hub_profile_teams": {"astronomy/size/large": ["org"]}},
+        "hub_profile_teams of 'astronomy/size/large' must be a list of 'organization:team'; 'org' is not one.",
+    ),
+    (
+        {"hub_profile_teams": {"astronomy": []}},
+        "hub_profile_teams gives 'astronomy' to no team, so nobody could choose it: "
+        "name a team, or leave it out for everybody.",
+    ),
+    ({"hub_announcement": ["Down"]}, "hub_announcement must be a text in quotes, not ['Down']."),
+    ({"hub_announcement": "Down\ntoday"}, "hub_announcement must be one line of plain text."),
+    ({"hub_announcement": "x" * 501}, "hub_announcement must be at most 500 characters long, and has 501."),
     ({"pod_cidr": "10.244.0.0"}, f"pod_cidr {A_NETWORK}, not '10.244.0.0'."),
     ({"pod_cidr": "10.244.0.0/33"}, f"pod_cidr {A_NETWORK}, not '10.244.0.0/33'."),
     ({"pod_cidr": "fd00::/64"}, f"pod_cidr {A_NETWORK}, not 'fd00::/64'."),
@@ -195,7 +227,17 @@ def test_a_bad_setting_is_refused_with_its_sentence(change: dict[str, Any], sent
     assert settings.settings_findings(GOOD | change) == [sentence]
 
 
-@pytest.mark.parametrize("change", [{}, ELSEWHERE, {"hub_port": "8443"}, {"pod_cidr": "10.128.0.0/9"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        ELSEWHERE,
+        {"hub_port": "8443"},
+        {"pod_cidr": "10.128.0.0/9"},
+        {"hub_profile_teams": {"astronomy": ["org:team"], "astronomy/size/large": ["org:staff", "org:team"]}},
+        {"hub_announcement": "Down on 1 December from 9:00 to 10:00 <UTC>"},
+    ],
+)
 def test_good_settings_pass(change: dict[str, Any]) -> None:
     assert settings.settings_findings(GOOD | change, hosts={"cp1": "10.89.40.11"}, groups=["control_plane"]) == []
 

@@ -88,6 +88,19 @@ def test_memberships(api: SignIn) -> None:
     assert (membership["state"], membership["role"], membership["user"]["id"]) == ("active", "admin", 1001)
 
 
+def test_whoever_is_invited_is_no_member(api: SignIn, client: TestClient) -> None:
+    ada, edwin = api("ada"), api("edwin")
+    membership = "/user/memberships/orgs/space-telescope-demo"
+    assert edwin(membership).json()["state"] == "active"
+    changed = ACCOUNTS.replace("[ada, edwin, grace]", "[ada, grace]\n    invited: [edwin]")
+    changed = changed.replace("[ada, edwin]", "[ada]")
+    assert client.put("/_accounts", headers=OPERATOR, content=changed).status_code == 200
+    assert edwin(membership).json()["state"] == "pending"
+    assert ada(f"{ORG}/memberships/edwin").json()["state"] == "pending"
+    assert ada(f"{ORG}/members/edwin").status_code == 404
+    assert edwin("/user/orgs").json() == []
+
+
 def test_without_read_org_only_public_members_are_seen(api: SignIn, client: TestClient) -> None:
     for login, status in (("edwin", 404), ("grace", 204), ("nobody", 404)):
         answer = api("edwin", scope="")(f"{ORG}/members/{login}")

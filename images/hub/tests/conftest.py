@@ -1,8 +1,8 @@
-"""Lets the tests find the package wherever pytest is started."""
+"""Lets the tests find the package and what they share, wherever pytest is started."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "src"), str(Path(__file__).resolve().parent)]

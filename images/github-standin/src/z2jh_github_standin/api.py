@@ -203,10 +203,10 @@ class API:
         return self._page(request, [self.shapes.team(*entry) for entry in self.directory().teams_of(caller.account)])
 
     async def own_membership(self, request: Request, caller: Caller) -> Response:
-        """Say what the caller is in an organisation."""
+        """Say what the caller is in an organisation, or is invited to be."""
         caller.require("read:org")
         organization = self._organization(request)
-        if caller.account.id not in organization.members:
+        if caller.account.id not in organization.members | organization.invited:
             raise APIError(404, "Not Found")
         return JSONResponse(self.shapes.membership(organization, caller.account))
 
@@ -238,7 +238,7 @@ class API:
         if caller.account.id not in organization.members:
             raise APIError(403, "You must be a member of the organization to see this.")
         account = self._account(request.path_params["login"])
-        if account.id not in organization.members:
+        if account.id not in organization.members | organization.invited:
             raise APIError(404, "Not Found")
         return JSONResponse(self.shapes.membership(organization, account))
 

@@ -49,13 +49,17 @@ class Team:
 
 @dataclass(frozen=True)
 class Organization:
-    """An organisation. As on GitHub, a membership is private unless the member makes it public."""
+    """An organisation. As on GitHub, a membership is private unless the member makes it public.
+
+    Whoever is invited is no member until they accept.
+    """
 
     login: str
     name: str
     members: frozenset[int]
     owners: frozenset[int] = frozenset()
     public_members: frozenset[int] = frozenset()
+    invited: frozenset[int] = frozenset()
     teams: Mapping[str, Team] = field(default_factory=dict)
 
     @property
@@ -114,6 +118,7 @@ class Directory:
             members=members,
             owners=self._ids(entry.get("owners", [])) & members,
             public_members=self._ids(entry.get("public_members", [])) & members,
+            invited=self._ids(entry.get("invited", [])) - members,
             teams=teams,
         )
 

@@ -115,7 +115,7 @@ class Shapes:
         """Write an organisation membership."""
         return {
             "url": f"{self.api}/orgs/{organization.login}/memberships/{account.login}",
-            "state": "active",
+            "state": "pending" if account.id in organization.invited else "active",
             "role": "admin" if account.id in organization.owners else "member",
             "organization_url": f"{self.api}/orgs/{organization.login}",
             "organization": self.organization(organization),

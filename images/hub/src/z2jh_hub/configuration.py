@@ -1,0 +1,23 @@
+"""What the hub's configuration takes from this package, beside the classes that are named in its values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .profiles import Profiles
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def configure(config: Any, get_config: Callable[..., Any]) -> None:
+    """Show our pages, below those of the operator, offer profiles by team, and keep cookies to this hub and https.
+
+    `get_config` reads the chart's values, as the function of that name in the chart's module z2jh does.
+    """
+    config.JupyterHub.template_paths.append(str(TEMPLATES))
+    config.JupyterHub.tornado_settings.update({"cookie_options": {"secure": True, "samesite": "Lax"}})
+    config.KubeSpawner.profile_list = Profiles(
+        get_config("singleuser.profileList", []), get_config("custom.profileTeams", {})
+    )

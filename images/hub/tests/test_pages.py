@@ -1,0 +1,83 @@
+"""Our pages, made of JupyterHub's own as the hub makes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
+from jupyterhub._data import DATA_FILES_PATH
+from traitlets.config import Config
+
+from z2jh_hub.configuration import TEMPLATES, configure
+from z2jh_hub.profiles import Profiles
+
+
+def page(name: str, **values: Any) -> str:
+    theirs = str(Path(DATA_FILES_PATH) / "templates")
+    loader = ChoiceLoader(
+        [PrefixLoader({"templates": FileSystemLoader([theirs])}, "/"), FileSystemLoader([str(TEMPLATES), theirs])]
+    )
+    known = {"base_url": "/hub/", "static_url": lambda path, **_: path, "login_service": "GitHub", "parsed_scopes": []}
+    return Environment(loader=loader, autoescape=True).get_template(name).render(known | values)
+
+
+def test_the_sign_in_page() -> None:
+    shown = page("login.html", authenticator_login_url="/hub/oauth_login?next=")
+    assert "href='/hub/oauth_login?next='>Sign in with GitHub</a>" in shown
+    assert "keeps your password to itself" in shown
+
+
+@pytest.mark.parametrize("name", ["login.html", "error.html", "spawn.html", "404.html", "not_running.html"])
+def test_an_announcement_is_text_on_every_page(name: str) -> None:
+    values = {"status_code": 404, "announcement": "Maintenance <script>alert(1)</script>"}
+    shown = page(name, **values)
+    assert "Maintenance &lt;script&gt;" in shown
+    assert "<script>alert" not in shown
+    assert "announcement" not in page(name, **values | {"announcement": ""})
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [(403, "You have no access"), (503, "Not available just now"), (500, "Something went wrong"), (418, "went wrong")],
+)
+def test_an_error_says_what_happened_and_leads_back(status: int, says: str) -> None:
+    shown = page("error.html", status_code=status, status_message="Status", message="In <plain> words.")
+    assert says in shown
+    assert str(status) in shown
+    assert "In &lt;plain&gt; words." in shown
+    assert 'href="/hub/home">Back to the hub</a>' in shown
+
+
+def test_a_page_that_is_not_there_says_no_more_than_that() -> None:
+    shown = page("404.html", status_code=404, status_message="Not Found")
+    assert "There is no such page" in shown
+    assert "moons" not in shown
+
+
+def test_a_failed_start() -> None:
+    shown = page("not_running.html", failed=True, failed_message="No <room>.", spawn_url="/hub/spawn/edwin")
+    assert "did not start" in shown
+    assert "No &lt;room&gt;." in shown
+    assert "Your files are safe" in shown
+    assert "does not run" in page("not_running.html", spawn_url="/hub/spawn/edwin")
+
+
+@pytest.mark.parametrize("before", [None, ["/operator"]])
+def test_pages_of_the_operator_come_first(before: list[str] | None) -> None:
+    config = Config()
+    if before:
+        config.JupyterHub.template_paths = list(before)
+    configure(config, lambda _, default: default)
+    paths = config.JupyterHub.template_paths
+    assert (paths if before else paths.get_value([])) == [*(before or []), str(TEMPLATES)]
+    assert isinstance(config.KubeSpawner.profile_list, Profiles)
+
+
+def test_cookies_and_what_the_chart_sets() -> None:
+    config = Config()
+    config.JupyterHub.tornado_settings = {"slow_spawn_timeout": 0}
+    configure(config, lambda _, default: default)
+    cookies = {"secure": True, "samesite": "Lax"}
+    assert config.JupyterHub.tornado_settings == {"slow_spawn_timeout": 0, "cookie_options": cookies}

@@ -1,0 +1,42 @@
+"""What keeps pods from being ready, in a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def unready_pods(pods: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Say for each pod that is neither ready nor done what it waits for.
+
+    The reason is the first that Kubernetes gives: of a container that waits or has ended, else of a condition that is
+    not met, such as PodScheduled.
+
+    >>> unready_pods([{"metadata": {"namespace": "a", "name": "b"}, "status": {"phase": "Pending", "conditions": [
+    ...     {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no memory"}]}}])
+    ['a/b: Unschedulable: no memory']
+    """
+    lines = []
+    for pod in pods:
+        status = pod.get("status", {})
+        conditions = {condition["type"]: condition for condition in status.get("conditions", [])}
+        if status.get("phase") == "Succeeded" or conditions.get("Ready", {}).get("status") == "True":
+            continue
+        containers = status.get("initContainerStatuses", []) + status.get("containerStatuses", [])
+        states = [
+            container.get("state", {}).get(kind) for container in containers for kind in ("waiting", "terminated")
+        ]
+        reasons = [state for state in states if state and state.get("reason") != "Completed"]
+        reasons += [condition for condition in conditions.values() if condition.get("status") == "False"]
+        reason = reasons[0] if reasons else {"reason": status.get("phase", "Unknown")}
+        words = [reason.get("reason"), reason.get("message")]
+        lines.append(f"{pod['metadata']['namespace']}/{pod['metadata']['name']}: {': '.join(filter(None, words))}")
+    return lines
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Any]:
+        """Return the filters by name."""
+        return {"unready_pods": unready_pods}

@@ -1,0 +1,53 @@
+"""A person's server: what starts late is there all the same."""
+
+from __future__ import annotations
+
+import pytest
+from live.cluster import Pod
+from live.people import Person
+from live.platform import Platform
+
+# Run in a server's pod: prints the command lines of the server.
+PROGRAM = """
+from pathlib import Path
+for process in Path("/proc").iterdir():
+    if process.name.isdigit() and "jupyterhub-singleuser" in (process / "cmdline").read_text():
+        print((process / "cmdline").read_text().replace(chr(0), " "))
+"""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "lsp/status",  # jupyter_lsp
+        "dask/clusters/",  # dask_labextension
+        "api/metrics/v1",  # jupyter_resource_usage
+        "server-proxy/servers-info",  # jupyter_server_proxy
+        "api/terminals",
+        "lab",
+    ],
+)
+def test_every_extension_answers(platform: Platform, ada: Person, path: str) -> None:
+    with platform.http(ada.token()) as server:
+        assert server.get(f"/user/ada/{path}").status_code == 200
+        # A path that nobody has: those above are not answered by whoever answers everything.
+        assert server.get("/user/ada/nobody/has/this").status_code == 404
+
+
+def test_it_is_started_by_our_program(ada_pod: Pod) -> None:
+    assert "/opt/z2jh/bin/jupyterhub-singleuser" in ada_pod.python(PROGRAM)
+
+
+# Run in a server's pod, whose user may not write where modules are: names those that are compiled anew at each start.
+UNCOMPILED = """
+import sys
+from pathlib import Path
+import jupyterhub.singleuser.extension, jupyterlab.labapp
+sources = [module.__cached__ for module in sys.modules.values() if getattr(module, "__cached__", None)]
+assert len(sources) > 300, len(sources)
+print([path for path in sources if not Path(path).exists()])
+"""
+
+
+def test_all_that_it_imports_is_compiled(ada_pod: Pod) -> None:
+    assert ada_pod.python(UNCOMPILED).splitlines()[-1] == "[]"

@@ -1,0 +1,63 @@
+"""The filter that says why pods are not ready."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "plugins/filter/pods.py"
+specification = importlib.util.spec_from_file_location("pods", SOURCE)
+assert specification
+assert specification.loader
+pods = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(pods)
+
+
+def pod(**status: Any) -> dict[str, Any]:
+    """Return a pod with a status."""
+    return {"metadata": {"namespace": "jupyterhub", "name": "hub-1"}, "status": status}
+
+
+NOT_READY = {
+    "type": "Ready",
+    "status": "False",
+    "reason": "ContainersNotReady",
+    "message": "containers with unready status",
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        (
+            {"containerStatuses": [{"state": {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}}]},
+            "ImagePullBackOff: not found",
+        ),
+        ({"containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]}, "ContainerCreating"),
+        (
+            {"initContainerStatuses": [{"state": {"terminated": {"reason": "Error", "message": "exit 1"}}}]},
+            "Error: exit 1",
+        ),
+        (
+            {
+                "initContainerStatuses": [{"state": {"terminated": {"reason": "Completed"}}}],
+                "containerStatuses": [{"state": {"running": {}}}],
+            },
+            "ContainersNotReady: containers with unready status",
+        ),
+    ],
+)
+def test_the_reason_is_the_first_that_kubernetes_gives(status: dict[str, Any], line: str) -> None:
+    assert pods.unready_pods([pod(phase="Pending", conditions=[NOT_READY], **status)]) == [f"jupyterhub/hub-1: {line}"]
+
+
+def test_a_pod_without_conditions_is_named_with_its_phase() -> None:
+    assert pods.unready_pods([pod(phase="Pending")]) == ["jupyterhub/hub-1: Pending"]
+
+
+def test_ready_and_finished_pods_are_left_out() -> None:
+    ready = pod(phase="Running", conditions=[{"type": "Ready", "status": "True"}])
+    assert pods.unready_pods([ready, pod(phase="Succeeded", conditions=[NOT_READY])]) == []

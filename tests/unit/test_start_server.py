@@ -1,0 +1,146 @@
+"""How a person's server starts: what it does not import, and what it loads later."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from tornado.httputil import HTTPServerRequest, RequestStartLine
+from tornado.web import Application, RequestHandler
+
+STEPS = ("add", "link", "load", "start")
+SOURCE = Path(__file__).parents[2] / "images/user/start_server.py"
+
+
+@pytest.fixture
+def start(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return the script as a module; what other tests imported of its stand-ins' originals comes back."""
+    spec = importlib.util.spec_from_file_location("start_server", SOURCE)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name in module.STAND_INS:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    return module
+
+
+class Manager:
+    """Notes what is done with extensions; what is loaded gets a page of its name."""
+
+    def __init__(self, app: Application) -> None:
+        self.done: list[str] = []
+        self._app = app
+
+    def add_extension(self, name: str, enabled: bool) -> None:
+        assert enabled
+        self.done.append(f"add {name}")
+
+    def link_extension(self, name: str) -> None:
+        self.done.append(f"link {name}")
+
+    def load_extension(self, name: str) -> None:
+        self.done.append(f"load {name}")
+        self._app.add_handlers(".*$", [(f"/user/ada/(?:dask/)?{name}", RequestHandler)])
+
+    def start_extension(self, name: str) -> None:
+        self.done.append(f"start {name}")
+
+
+class FakeServer:
+    """As much of Jupyter's server as has to do with extensions."""
+
+    base_url = "/user/ada/"
+
+    def __init__(self, extensions: dict[str, bool]) -> None:
+        self.jpserver_extensions = extensions
+        self.web_app = Application([("/user/ada/api", RequestHandler)])
+        self.extension_manager = Manager(self.web_app)
+        self.io_loop = SimpleNamespace(add_callback=lambda callback, name: callback(name))
+
+    def init_server_extensions(self) -> None:
+        self.imported = {name for name, is_on in self.jpserver_extensions.items() if is_on}
+
+    def load_server_extensions(self) -> None:
+        """Load them."""
+
+
+Make = Callable[[dict[str, bool]], Any]
+
+
+@pytest.fixture
+def make(start: ModuleType) -> Make:
+    """Return how a server comes to the point where it answers."""
+
+    def made(extensions: dict[str, bool]) -> Any:
+        server = start.putting_off(FakeServer)(extensions)
+        server.init_server_extensions()
+        server.load_server_extensions()
+        return server
+
+    return made
+
+
+def answers(server: Any, path: str) -> bool:
+    """Say whether a server has a page."""
+    connection: Any = SimpleNamespace(set_close_callback=lambda _: None, context=None)
+    request = HTTPServerRequest(connection=connection, start_line=RequestStartLine("GET", path, "HTTP/1.0"))
+    found = server.web_app.find_handler(request)
+    return found.handler_class is RequestHandler
+
+
+def test_extensions_come_with_the_first_request_that_may_be_theirs(make: Make) -> None:
+    server = make({"jupyter_lsp": True, "dask_labextension": True, "jupyterlab": True})
+    assert server.imported == {"jupyterlab"}
+    # notebook_shim would switch on those that are not even known.
+    assert set(server.jpserver_extensions) == {"jupyter_lsp", "dask_labextension", "jupyterlab"}
+    assert answers(server, "/user/ada/api")
+    assert server.extension_manager.done == []
+    # The very request that brings an extension is answered by it.
+    assert answers(server, "/user/ada/jupyter_lsp")
+    assert server.extension_manager.done == [f"{step} jupyter_lsp" for step in STEPS]
+    assert answers(server, "/user/ada/dask/dask_labextension")
+    done = [f"{step} {name}" for name in ("jupyter_lsp", "dask_labextension") for step in STEPS]
+    assert server.extension_manager.done == done
+    assert not answers(server, "/user/ada/other")
+    assert server.extension_manager.done == done
+
+
+def test_an_extension_that_is_switched_off_stays_off(make: Make) -> None:
+    server = make({"jupyter_lsp": False, "jupyterlab": True})
+    assert not answers(server, "/user/ada/jupyter_lsp")
+    assert server.extension_manager.done == []
+
+
+def test_stand_ins_are_there_only_meanwhile(start: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = ModuleType("rfc3987_syntax")
+    real.is_valid_syntax = lambda term, value: (term, value)  # type: ignore[attr-defined]
+    with start.stand_ins():
+        stand_in = importlib.import_module("rfc3987_syntax")
+        from alembic.script import ScriptDirectory
+
+        assert ScriptDirectory is None
+    assert not set(start.STAND_INS) & set(sys.modules)
+    monkeypatch.setitem(sys.modules, "rfc3987_syntax", real)
+    assert stand_in is not real
+    assert stand_in.is_valid_syntax("iri", "x:y") == ("iri", "x:y")
+
+
+def test_stand_ins_go_when_an_import_fails(start: ModuleType) -> None:
+    with pytest.raises(ImportError), start.stand_ins():
+        from alembic import something_new  # noqa: F401
+    assert not set(start.STAND_INS) & set(sys.modules)
+
+
+def test_our_start_is_the_one_that_the_chart_calls() -> None:
+    lines = (SOURCE.parent / "Containerfile").read_text().splitlines()
+    assert "COPY images/user/start_server.py /opt/z2jh/bin/jupyterhub-singleuser" in lines
+    assert "ENV PATH=/opt/z2jh/bin:$PATH" in lines
+    assert 'CMD ["jupyterhub-singleuser"]' in lines
+    assert os.access(SOURCE, os.X_OK)
