@@ -2,7 +2,7 @@
 INVENTORY ?= hosts
 export INVENTORY
 .DEFAULT_GOAL := help
-.PHONY: help up test check status down bench
+.PHONY: help up test check status down bench life
 
 help: ## say what each target does
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -24,3 +24,6 @@ down: ## remove what make up made, nothing else; asks first
 
 bench: ## measure the live deployment and print a table
 	@scripts/bench.sh
+
+life: ## break the live deployment on purpose and see it recover; long, and all homes on it are lost
+	@scripts/life.sh

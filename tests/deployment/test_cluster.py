@@ -25,15 +25,7 @@ def test_every_node_is_ready(cluster: Cluster) -> None:
 
 
 def test_every_pod_is_well(cluster: Cluster) -> None:
-    unwell = {
-        f"{pod.metadata.namespace}/{pod.metadata.name}": pod.status.phase
-        for pod in cluster.core.list_pod_for_all_namespaces().items
-        if pod.status.phase != "Succeeded"
-        and not all(part.ready for part in pod.status.container_statuses or [])
-        # What people start and stop meanwhile is not the platform's.
-        and pod.metadata.labels.get("component") != "singleuser-server"
-    }
-    assert not unwell
+    assert not cluster.unwell_pods()
 
 
 @pytest.fixture

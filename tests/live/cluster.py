@@ -138,6 +138,42 @@ class Cluster:
         """The API of custom resources."""
         return client.CustomObjectsApi(client.ApiClient(self._configuration))
 
+    def ready_nodes(self) -> set[str]:
+        """Return the names of the nodes that are Ready."""
+        return {
+            node.metadata.name
+            for node in self.core.list_node().items
+            if any(entry.type == "Ready" and entry.status == "True" for entry in node.status.conditions)
+        }
+
+    def node_addresses(self) -> dict[str, str]:
+        """Return the address of each node by its name."""
+        return {
+            node.metadata.name: next(entry.address for entry in node.status.addresses if entry.type == "InternalIP")
+            for node in self.core.list_node().items
+        }
+
+    def control_planes(self) -> list[str]:
+        """Return the names of the control planes."""
+        nodes = self.core.list_node(label_selector="node-role.kubernetes.io/control-plane").items
+        return sorted(node.metadata.name for node in nodes)
+
+    def workers(self) -> list[str]:
+        """Return the names of the other nodes."""
+        nodes = self.core.list_node(label_selector="!node-role.kubernetes.io/control-plane").items
+        return sorted(node.metadata.name for node in nodes)
+
+    def unwell_pods(self) -> dict[str, str]:
+        """Return the phase of each pod of the platform that has not ended and is not ready."""
+        return {
+            f"{pod.metadata.namespace}/{pod.metadata.name}": pod.status.phase
+            for pod in self.core.list_pod_for_all_namespaces().items
+            if pod.status.phase != "Succeeded"
+            and not all(part.ready for part in pod.status.container_statuses or [])
+            # What people start and stop meanwhile is not the platform's.
+            and pod.metadata.labels.get("component") != "singleuser-server"
+        }
+
     def node_address(self, *, control_plane: bool) -> str:
         """Return the address of the first control plane, or of the first worker."""
         wanted = "node-role.kubernetes.io/control-plane" if control_plane else "!node-role.kubernetes.io/control-plane"

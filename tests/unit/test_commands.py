@@ -11,7 +11,7 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path for path in (CHECKOUT / "roles").iterdir() if (path / "tasks").is_dir())
-TARGETS = ("help", "up", "test", "check", "status", "down", "bench")
+TARGETS = ("help", "up", "test", "check", "status", "down", "bench", "life")
 
 
 def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

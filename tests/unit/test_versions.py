@@ -25,6 +25,7 @@ MODULES = CHECKOUT / "roles/artifacts/files/go"
         ("cilium", "github.com/cilium/cilium", "cilium_version"),
         ("helm", "helm.sh/helm/v3", "helm_version"),
         ("local-path-provisioner", "github.com/rancher/local-path-provisioner", "local_path_provisioner_version"),
+        ("metrics-server", "sigs.k8s.io/metrics-server", "metrics_server_version"),
         ("versitygw", "github.com/versity/versitygw", "versitygw_version"),
     ],
 )

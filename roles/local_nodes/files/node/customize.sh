@@ -7,8 +7,8 @@ chroot "$root" systemctl mask systemd-udevd.service systemd-udevd-control.socket
   sys-kernel-debug.mount sys-kernel-tracing.mount sys-kernel-config.mount dev-hugepages.mount dev-mqueue.mount \
   proc-sys-fs-binfmt_misc.automount systemd-binfmt.service run-rpc_pipefs.mount systemd-modules-load.service \
   systemd-sysctl.service apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer
-# Configured and started by the roles containerd and registry.
-chroot "$root" systemctl disable containerd.service docker-registry.service
+# Configured and started by the roles containerd, registry and api_endpoint.
+chroot "$root" systemctl disable containerd.service docker-registry.service haproxy.service
 chroot "$root" systemctl enable node-mounts.service
 # Each node gets its own identity at first boot.
 rm -f "$root"/etc/ssh/ssh_host_*_key*

@@ -1,0 +1,88 @@
+"""One run at a time: a second one is refused before it does or asks anything."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+name: run_lock
+type: aggregate
+short_description: One run at a time
+version_added: "1.0"
+author: z2jh
+description:
+  - Refuses a run while another one is at work on this checkout, whose C(state/) both would write, or, in place local,
+    on this machine, whose node containers there are but once.
+  - The lock belongs to the process of ansible-playbook and vanishes with it, however that ends.
+"""
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+# It adds a program to the cache and touches no platform: make check runs it at any time.
+UNLOCKED = CHECKOUT / "playbooks" / "helm.yml"
+# Locked besides their use: a file of the checkout that outlives state/, and one that all checkouts share.
+OF_CHECKOUT = Path(__file__).resolve()
+OF_MACHINE = Path("/run/z2jh.lock")
+# struct flock of Linux: type, whence, start, length, process.
+FLOCK = "hhqqi"
+
+
+def lock(path: Path) -> int | None:
+    """Lock a file for the life of this process; return the process that has it already, 0 if that is not known.
+
+    A record lock (POSIX): processes that this one starts do not get it, so none of them can hold it longer.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError:
+        # Who may not write here can change nothing here either; preflight says what is missing.
+        return None
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        wanted = struct.pack(FLOCK, fcntl.F_WRLCK, 0, 0, 0, 0)
+        return int(struct.unpack(FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, wanted))[-1])
+    # The descriptor stays open: closing it would give the lock back.
+    return None
+
+
+def is_locked(playbook: Path) -> bool:
+    """Say whether a playbook is one of those of which only one may run."""
+    return playbook != UNLOCKED and playbook.parent in (CHECKOUT, CHECKOUT / "playbooks")
+
+
+class CallbackModule(CallbackBase):  # type: ignore[misc]
+    """Ansible's entry point."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "run_lock"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        """Lock what the run works on, or end it."""
+        if not is_locked(Path(playbook._file_name).resolve()):
+            return
+        places = {OF_CHECKOUT: f"on this checkout, {CHECKOUT}"}
+        if self._place(playbook) == "local":
+            places[OF_MACHINE] = "on this machine"
+        for path, where in places.items():
+            if (process := lock(path)) is not None:
+                who = f"Another run is at work {where} (process {process or 'unknown'})"
+                self._display.display(f"{who}: wait until it has ended, then run again.", color="red", stderr=True)
+                # An exception would only be a warning.
+                sys.exit(1)
+
+    @staticmethod
+    def _place(playbook: Any) -> str:
+        """Return where the cluster of this run is."""
+        play = playbook.get_plays()[0]
+        variables = play.get_variable_manager()
+        host = variables._inventory.get_host("localhost")
+        return str(variables.get_vars(play=play, host=host).get("place", ""))

@@ -1,0 +1,107 @@
+#!/usr/bin/python
+"""Keep the static pods of a control plane as kubeadm makes them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = """
+module: kubeadm_manifests
+short_description: Static pod manifests as kubeadm makes them
+version_added: "1.0"
+author: z2jh
+description:
+  - Has kubeadm render the manifests of etcd and the control plane elsewhere, compares them, and puts those that differ
+    or are missing in place, each in one step, so that the kubelet never reads half of one.
+  - Does nothing on a machine that kubeadm has not made a control plane of yet.
+options:
+  config:
+    description: kubeadm's configuration.
+    type: path
+    required: true
+  folder:
+    description: Folder of kubeadm's files.
+    type: path
+    default: /etc/kubernetes
+attributes:
+  check_mode: {support: full, description: It says what it would change.}
+"""
+
+RETURN = """
+repaired:
+  description: Names of the manifests that were not as they should be.
+  type: list
+  returned: always
+"""
+
+PHASES = (("control-plane", "all"), ("etcd", "local"))
+# What etcd was told of other members when it joined. It is not in kubeadm's configuration, and etcd reads it only once.
+MEMBERS = re.compile(r"^ +- --initial-cluster(?:-state)?=.*\n", re.MULTILINE)
+
+
+def with_members(rendered: str, present: str) -> str:
+    """Return a rendered manifest with what the present one says of etcd's members."""
+    lines, place = "".join(MEMBERS.findall(present)), MEMBERS.search(rendered)
+    return rendered[: place.start()] + lines + rendered[place.end() :] if lines and place else rendered
+
+
+def render(module: AnsibleModule, config: str, folder: Path) -> None:
+    """Have kubeadm write its manifests into a folder."""
+    for phase in PHASES:
+        code, _, complaint = module.run_command(
+            ["kubeadm", "init", "phase", *phase, "--dry-run", f"--config={config}"],
+            environ_update={"KUBEADM_INIT_DRYRUN_DIR": str(folder)},
+        )
+        if code:
+            module.fail_json(msg=f"kubeadm cannot render the manifests of {' '.join(phase)}: {complaint.strip()}")
+
+
+def repair(module: AnsibleModule, rendered: Path, manifests: Path) -> list[str]:
+    """Put the manifests that differ in place, and name them."""
+    repaired = []
+    for wanted in sorted(rendered.glob("*.yaml")):
+        target = manifests / wanted.name
+        present = target.read_text() if target.exists() else ""
+        wanted.write_text(with_members(wanted.read_text(), present))
+        if wanted.read_text() == present:
+            continue
+        repaired.append(wanted.stem)
+        if not module.check_mode:
+            manifests.mkdir(mode=0o700, exist_ok=True)
+            # In one file system a rename is one step.
+            wanted.replace(target)
+    return repaired
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "config": {"type": "path", "required": True},
+            "folder": {"type": "path", "default": "/etc/kubernetes"},
+        },
+        supports_check_mode=True,
+    )
+    params: dict[str, Any] = module.params
+    folder = Path(params["folder"])
+    if not (folder / "admin.conf").exists():
+        module.exit_json(changed=False, repaired=[])
+    rendered = folder / "z2jh-rendered"
+    # One that was cut off may have left its own.
+    shutil.rmtree(rendered, ignore_errors=True)
+    rendered.mkdir(mode=0o700)
+    try:
+        render(module, params["config"], rendered)
+        repaired = repair(module, rendered, folder / "manifests")
+    finally:
+        shutil.rmtree(rendered, ignore_errors=True)
+    module.exit_json(changed=bool(repaired), repaired=repaired)
+
+
+if __name__ == "__main__":
+    main()

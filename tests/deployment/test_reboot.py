@@ -1,0 +1,44 @@
+"""Nodes that were stopped and started come back without hands."""
+
+from __future__ import annotations
+
+import pytest
+from live.cluster import Cluster
+from live.memory import node_containers
+from live.nodes import podman
+from live.platform import Platform
+from live.polling import until
+from live.runs import up_again
+from urllib3.exceptions import HTTPError
+
+pytestmark = [pytest.mark.life, pytest.mark.timeout(1200)]
+
+
+def ready(cluster: Cluster, nodes: set[str]) -> bool:
+    """Say whether all nodes and pods are well; an API server that is not up yet is no error."""
+    try:
+        return cluster.ready_nodes() == nodes and not cluster.unwell_pods()
+    except HTTPError:
+        return False
+
+
+def test_all_nodes_come_back(cluster: Cluster, platform: Platform) -> None:
+    nodes = cluster.ready_nodes()
+    started = {node: podman("inspect", "--format={{.State.StartedAt}}", node) for node in nodes}
+    assert set(node_containers()) == nodes
+    podman("stop", *sorted(nodes))
+    assert node_containers() == []
+    podman("start", *sorted(nodes))
+    until("all nodes and pods are well", lambda: ready(cluster, nodes), 300, every=2)
+    assert all(podman("inspect", "--format={{.State.StartedAt}}", node) != started[node] for node in nodes)
+    with platform.http() as hub:
+        until("the hub answers", lambda: hub.get("/hub/health").status_code == 200, 60)
+    up_again()
+
+
+def test_a_worker_comes_back(cluster: Cluster) -> None:
+    nodes, worker = cluster.ready_nodes(), cluster.workers()[0]
+    podman("stop", worker)
+    until("the cluster has seen it go", lambda: worker not in cluster.ready_nodes(), 120)
+    podman("start", worker)
+    until("all nodes and pods are well", lambda: ready(cluster, nodes), 300, every=2)

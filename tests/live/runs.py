@@ -1,0 +1,63 @@
+"""Runs of the playbook, as `make up` does them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from live.platform import ROOT
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has ended."""
+
+    code: int
+    report: dict[str, Any]
+
+    def tasks(self, what: str) -> list[str]:
+        """Return the tasks that changed (or failed), each with its host and what it said."""
+        return [
+            f"{task['task']['name']} ({host}): {result.get('msg', '')}"
+            for play in self.report["plays"]
+            for task in play["tasks"]
+            for host, result in task["hosts"].items()
+            if result.get(what)
+        ]
+
+    def sums(self) -> dict[str, int]:
+        """Return how often something changed, failed and did not answer."""
+        names = ("changed", "failures", "unreachable")
+        return {name: sum(host[name] for host in self.report["stats"].values()) for name in names}
+
+
+def up(inventory: Path = ROOT / "hosts") -> Run:
+    """Run the playbook to its end."""
+    done = subprocess.run(
+        [ROOT / "scripts" / "up.sh"],
+        env={**os.environ, "INVENTORY": str(inventory), "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "{" in done.stdout, done.stdout + done.stderr
+    return Run(done.returncode, json.loads(done.stdout[done.stdout.index("{") :]))
+
+
+def up_again() -> None:
+    """Run the playbook once more and see that it changes nothing."""
+    run = up()
+    assert run.code == 0, run.tasks("failed")
+    assert not run.tasks("changed")
+    assert run.sums() == {"changed": 0, "failures": 0, "unreachable": 0}
+
+
+def repair(inventory: Path = ROOT / "hosts") -> Run:
+    """Run the playbook and see that it ends well."""
+    run = up(inventory)
+    assert run.code == 0, run.tasks("failed")
+    return run

@@ -1,0 +1,117 @@
+"""What the roles of the cluster decide: who begins it, who joins, which node leaves, and what would be lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+LABELS = '{"node-role.kubernetes.io/control-plane":""} {"k8s-app":"kube-dns"}'
+MEMBER = {"rc": 0, "stdout": LABELS, "stderr": ""}
+NOTHING = {"rc": 1, "stdout": "", "stderr": "error: stat /etc/kubernetes/admin.conf: no such file or directory"}
+NOT_FOUND = {"rc": 1, "stdout": LABELS, "stderr": 'Error from server (NotFound): deployments "coredns" not found'}
+NO_LABEL = {"rc": 0, "stdout": '{"k8s-app":"kube-dns"}', "stderr": ""}
+SILENT = {"rc": 1, "stdout": "", "stderr": "The connection to the server 127.0.0.1:6444 was refused"}
+OTHER_CLUSTER = {"rc": 1, "stdout": "", "stderr": "tls: failed to verify certificate: x509: unknown authority"}
+
+
+def worked_out(folder: Path, role: str, hosts: dict[str, dict[str, Any]], *names: str) -> dict[str, dict[str, Any]]:
+    """Return what some variables of a role come to, by host and by their name without the role's prefix."""
+    prefixed = {name: f"{{{{ __{role}_{name} }}}}" for name in names}
+    play = {
+        "hosts": "all",
+        "gather_facts": False,
+        "tasks": [
+            {"ansible.builtin.include_vars": str(CHECKOUT / f"roles/{role}/vars/main.yml")},
+            {"ansible.builtin.debug": {"msg": prefixed}},
+        ],
+    }
+    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
+    (folder / "play.yml").write_text(yaml.safe_dump([play]))
+    run = subprocess.run(
+        ["ansible-playbook", "-i", str(folder / "hosts.yml"), str(folder / "play.yml")],
+        cwd=CHECKOUT,
+        env=os.environ | {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_HOME": str(folder / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    report = json.loads(run.stdout[run.stdout.index("{") :])
+    return {host: result["msg"] for host, result in report["plays"][0]["tasks"][-1]["hosts"].items()}
+
+
+# By name: what the control planes cp1, cp2 ... answer; then members, on whom the cluster begins, and who joins.
+DECISIONS: dict[str, tuple[list[dict[str, Any]], list[str], str, list[str]]] = {
+    "nothing-yet": ([NOTHING], [], "cp1", []),
+    "one": ([MEMBER], ["cp1"], "cp1", []),
+    "init-cut-off": ([NOT_FOUND], [], "cp1", []),
+    "label-removed": ([NO_LABEL], [], "cp1", []),
+    "three-new": ([NOTHING] * 3, [], "cp1", ["cp2", "cp3"]),
+    "one-grows": ([MEMBER, NOTHING, NOTHING], ["cp1"], "cp1", ["cp2", "cp3"]),
+    "join-cut-off": ([MEMBER, NO_LABEL, MEMBER], ["cp1", "cp3"], "cp1", ["cp2"]),
+    "first-is-a-new-machine": ([NOTHING, MEMBER, MEMBER], ["cp2", "cp3"], "cp2", ["cp1"]),
+    "of-another-cluster": ([OTHER_CLUSTER, MEMBER, MEMBER], ["cp2", "cp3"], "cp2", ["cp1"]),
+}
+
+
+@pytest.fixture(scope="module")
+def decisions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Have every case decided, on hosts of its own."""
+    hosts = {}
+    for case, (answers, *_) in DECISIONS.items():
+        nodes = [f"{case}-cp{number}" for number, _ in enumerate(answers, 1)]
+        for node, answer in zip(nodes, answers, strict=True):
+            hosts[node] = {"control_plane_nodes": nodes, "__control_plane_answer": answer}
+    return worked_out(tmp_path_factory.mktemp("play"), "control_plane", hosts, "members", "first", "joining")
+
+
+@pytest.mark.parametrize("case", DECISIONS)
+def test_who_begins_the_cluster_and_who_joins(decisions: dict[str, dict[str, Any]], case: str) -> None:
+    answers, members, first, joining = DECISIONS[case]
+    expected = {
+        "members": [f"{case}-{node}" for node in members],
+        "first": f"{case}-{first}",
+        "joining": [f"{case}-{node}" for node in joining],
+    }
+    for number, _ in enumerate(answers, 1):
+        assert decisions[f"{case}-cp{number}"] == expected
+
+
+@pytest.mark.parametrize("role", ["control_plane", "join"])
+def test_only_an_answer_makes_a_node_start_from_nothing(tmp_path: Path, role: str) -> None:
+    """No answer may be an API server that is down: what it would say is not known."""
+    answers = {"nothing": NOTHING, "missing": NOT_FOUND, "other": OTHER_CLUSTER, "silent": SILENT}
+    hosts = {name: {f"__{role}_answer": answer} for name, answer in answers.items()}
+    unknown = {name: found["unknown"] for name, found in worked_out(tmp_path, role, hosts, "unknown").items()}
+    assert unknown == {"nothing": True, "missing": True, "other": True, "silent": False}
+
+
+def volume(node: str, claim: str) -> dict[str, Any]:
+    """Describe a volume on a node's disk."""
+    rule = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
+    return {
+        "spec": {
+            "claimRef": {"namespace": "jupyterhub", "name": claim},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [rule]}]}},
+        }
+    }
+
+
+def test_a_node_that_left_is_named_with_the_volumes_it_holds(tmp_path: Path) -> None:
+    host = {
+        "node_removal_keep": ["cp1", "worker1"],
+        "__node_removal_nodes": {"resources": [{"metadata": {"name": name}} for name in ("cp1", "worker1", "worker2")]},
+        "__node_removal_volumes": {
+            "resources": [volume("worker1", "claim-ada"), volume("worker2", "claim-grace"), {"spec": {}}]
+        },
+    }
+    found = worked_out(tmp_path, "node_removal", {"here": host}, "leaving", "claims")["here"]
+    assert [node["metadata"]["name"] for node in found["leaving"]] == ["worker2"]
+    assert found["claims"] == ["jupyterhub/claim-grace on worker2"]

@@ -1,0 +1,211 @@
+"""What a control plane does by the clock: which certificates it approves and renews, and which snapshots it keeps."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import ipaddress
+import json
+import subprocess
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+FILES = Path(__file__).resolve().parents[2] / "roles/control_plane_timers/files"
+NODES = {"cp1": "10.0.0.11", "worker1": "10.0.0.101"}
+
+
+def _load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, FILES / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+approve = _load("approve_kubelet_certificates")
+renew = _load("renew_certificates")
+snapshot = _load("snapshot_etcd")
+
+
+def request(
+    names: tuple[str, ...] = ("worker1", "10.0.0.101"),
+    subject: str = "system:node:worker1",
+    organization: str = "system:nodes",
+    **changed: Any,
+) -> dict[str, Any]:
+    """Make a request as worker1's kubelet does, but for what is changed."""
+
+    def general(name: str) -> x509.GeneralName:
+        if name.startswith("https:"):
+            return x509.UniformResourceIdentifier(name)
+        return x509.IPAddress(ipaddress.ip_address(name)) if name[0].isdigit() else x509.DNSName(name)
+
+    builder = x509.CertificateSigningRequestBuilder().subject_name(
+        x509.Name(
+            [
+                x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization),
+                x509.NameAttribute(NameOID.COMMON_NAME, subject),
+            ]
+        )
+    )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName([general(name) for name in names]), critical=False)
+    pem = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(Encoding.PEM)
+    spec = {
+        "request": base64.b64encode(pem).decode(),
+        "signerName": "kubernetes.io/kubelet-serving",
+        "username": "system:node:worker1",
+        "groups": ["system:nodes", "system:authenticated"],
+        "usages": ["digital signature", "server auth"],
+    }
+    return {"metadata": {"name": "csr-x"}, "spec": spec | changed}
+
+
+def test_a_node_gets_a_certificate_for_itself() -> None:
+    assert approve.refusal(request(), NODES) is None
+    assert approve.refusal(request(names=("10.0.0.101",)), NODES) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        pytest.param(request(names=("worker1", "cp1")), "it is for cp1 too", id="another-node"),
+        pytest.param(request(names=("worker1", "10.0.0.11")), "it is for 10.0.0.11 too", id="another-address"),
+        pytest.param(request(names=("worker1", "https://worker1/")), "it is for https://worker1/ too", id="uri"),
+        pytest.param(request(names=()), "it names no host", id="no-name"),
+        pytest.param(
+            request(subject="system:node:cp1"), "its subject is CN=system:node:cp1,O=system:nodes", id="subject"
+        ),
+        pytest.param(
+            request(organization="system:masters"),
+            "its subject is CN=system:node:worker1,O=system:masters",
+            id="organization",
+        ),
+        pytest.param(request(username="ada"), "ada is no node", id="person"),
+        pytest.param(request(groups=["system:authenticated"]), "system:node:worker1 is no node", id="group"),
+        pytest.param(
+            request(username="system:node:stranger", subject="system:node:stranger"),
+            "stranger is not in the inventory",
+            id="stranger",
+        ),
+        pytest.param(
+            request(signerName="kubernetes.io/kube-apiserver-client"), "it is not for serving", id="another-signer"
+        ),
+        pytest.param(request(usages=["server auth", "client auth"]), "it is not for serving", id="client-too"),
+    ],
+)
+def test_nothing_else_is_approved(asked: dict[str, Any], reason: str) -> None:
+    assert approve.refusal(asked, NODES) == reason
+
+
+def test_only_what_waits_is_approved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    (tmp_path / "nodes.json").write_text(json.dumps(NODES))
+    listed = [
+        request() | {"metadata": {"name": "good"}},
+        request() | {"metadata": {"name": "done"}, "status": {"conditions": [{"type": "Approved"}]}},
+        request(names=("cp1",)) | {"metadata": {"name": "bad"}},
+    ]
+    approved = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
+        if "approve" in command:
+            approved.append(command[-1])
+        return subprocess.CompletedProcess(command, 0, json.dumps({"items": listed}).encode())
+
+    monkeypatch.setattr(approve.subprocess, "run", run)
+    monkeypatch.setattr(approve.sys, "argv", ["approve", str(tmp_path / "nodes.json")])
+    approve.main()
+    assert approved == ["good"]
+    assert capsys.readouterr().out == "Not approved: bad of system:node:worker1, as it is for cp1 too.\n"
+
+
+def certificate(name: str, days: float, **changed: Any) -> dict[str, Any]:
+    """Describe a certificate as kubeadm does."""
+    return {
+        "name": name,
+        "residualTime": int(days * 86400),
+        "externallyManaged": False,
+        "missing": False,
+    } | changed
+
+
+@pytest.mark.parametrize(
+    ("certificates", "ending"),
+    [
+        ([certificate("apiserver", 300), certificate("admin.conf", 31)], []),
+        ([certificate("apiserver", 300), certificate("admin.conf", 29)], ["admin.conf"]),
+        ([certificate("apiserver", -1)], ["apiserver"]),
+        ([certificate("apiserver", 1, externallyManaged=True)], []),
+        ([certificate("super-admin.conf", 0, missing=True)], []),
+    ],
+)
+def test_what_ends_soon_is_renewed(
+    certificates: list[dict[str, Any]], ending: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renew, "output", lambda *_: json.dumps({"certificates": certificates}))
+    assert renew.ending(30) == ending
+
+
+def test_only_running_containers_of_a_pod_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Containers that have ended are still known to containerd."""
+    monkeypatch.setattr(renew, "output", lambda *command: "one\ntwo\n" if "containers" in command else "two\nother\n")
+    assert renew.running("etcd") == {"two"}
+
+
+@pytest.fixture
+def etcd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """Stand in for the etcd pod; return what it is asked to do."""
+    asked: list[tuple[str, ...]] = []
+
+    def in_etcd(_: str, *command: str) -> None:
+        asked.append(command)
+        if "save" in command:
+            Path(command[-1]).write_text("snapshot")
+
+    monkeypatch.setattr(snapshot, "DATA", tmp_path)
+    monkeypatch.setattr(snapshot, "in_etcd", in_etcd)
+    return asked
+
+
+def test_a_snapshot_is_read_back_and_roots_alone(tmp_path: Path, etcd: list[tuple[str, ...]]) -> None:
+    (tmp_path / "backups").mkdir()
+    saved = snapshot.save("cp1", tmp_path / "backups")
+    assert [command[0] for command in etcd] == ["etcdctl", "etcdutl"]
+    assert [path.name for path in (tmp_path / "backups").iterdir()] == [saved.name]
+    assert saved.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_newest_snapshots_are_kept(tmp_path: Path) -> None:
+    for day in range(1, 6):
+        (tmp_path / f"etcd-2026010{day}T000000Z.db").touch()
+    (tmp_path / "notes.txt").touch()
+    snapshot.forget(tmp_path, 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "etcd-20260104T000000Z.db",
+        "etcd-20260105T000000Z.db",
+        "notes.txt",
+    ]
+
+
+def test_nothing_is_forgotten_when_the_snapshot_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = tmp_path / "etcd-20260101T000000Z.db"
+    old.touch()
+
+    def fail(*_: str) -> None:
+        raise subprocess.CalledProcessError(1, "etcdctl")
+
+    monkeypatch.setattr(snapshot, "DATA", tmp_path)
+    monkeypatch.setattr(snapshot, "in_etcd", fail)
+    monkeypatch.setattr(snapshot.sys, "argv", ["snapshot", "cp1", str(tmp_path), "0"])
+    with pytest.raises(subprocess.CalledProcessError):
+        snapshot.main()
+    assert old.exists()

@@ -1,0 +1,106 @@
+"""Static pods that are not as kubeadm makes them are repaired, and nothing else is touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MODULE = Path(__file__).resolve().parents[2] / "plugins/modules/kubeadm_manifests.py"
+# Stands in for kubeadm: writes what it would into the folder that the environment names.
+KUBEADM = """#!/bin/sh
+case "$*" in
+*broken*) echo "cannot load broken" >&2; exit 1 ;;
+*control-plane*) echo "pod: apiserver" >"$KUBEADM_INIT_DRYRUN_DIR/kube-apiserver.yaml" ;;
+*etcd*) printf '  - --a\\n    - --initial-cluster=one\\n  - --z\\n' >"$KUBEADM_INIT_DRYRUN_DIR/etcd.yaml" ;;
+esac
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Make a control plane as kubeadm leaves it."""
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin/kubeadm"
+    program.write_text(KUBEADM)
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "admin.conf").touch()
+    (tmp_path / "manifests/kube-apiserver.yaml").write_text("pod: apiserver\n")
+    (tmp_path / "manifests/etcd.yaml").write_text("  - --a\n    - --initial-cluster=one\n  - --z\n")
+    return tmp_path
+
+
+def run(folder: Path, check: bool = False, config: str = "kubeadm.yaml") -> dict[str, Any]:
+    """Run the module as Ansible does."""
+    arguments = {"config": config, "folder": str(folder), "_ansible_check_mode": check}
+    done = subprocess.run(
+        [sys.executable, MODULE],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
+        env={**os.environ, "PATH": f"{folder}/bin:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def test_what_is_as_it_should_be_is_not_written(folder: Path) -> None:
+    before = {path.name: path.stat().st_mtime_ns for path in (folder / "manifests").iterdir()}
+    answer = run(folder)
+    assert (answer["changed"], answer["repaired"]) == (False, [])
+    assert {path.name: path.stat().st_mtime_ns for path in (folder / "manifests").iterdir()} == before
+    assert not (folder / "z2jh-rendered").exists()
+
+
+def test_an_edited_manifest_is_repaired(folder: Path) -> None:
+    manifest = folder / "manifests/kube-apiserver.yaml"
+    manifest.write_text("pod: apiserver\nhostIPC: true\n")
+    assert run(folder)["repaired"] == ["kube-apiserver"]
+    assert manifest.read_text() == "pod: apiserver\n"
+    assert run(folder)["changed"] is False
+
+
+def test_a_deleted_manifest_comes_back(folder: Path) -> None:
+    (folder / "manifests/etcd.yaml").unlink()
+    assert run(folder)["repaired"] == ["etcd"]
+    assert "--initial-cluster=one" in (folder / "manifests/etcd.yaml").read_text()
+
+
+def test_what_etcd_was_told_of_its_members_stays(folder: Path) -> None:
+    """A further control plane's etcd joined members that kubeadm's configuration does not name."""
+    told = "    - --initial-cluster=one,two\n    - --initial-cluster-state=existing\n"
+    manifest = folder / "manifests/etcd.yaml"
+    manifest.write_text(f"  - --a\n{told}  - --z\n")
+    assert run(folder)["changed"] is False
+    manifest.write_text(f"  - --edited\n{told}  - --z\n")
+    assert run(folder)["repaired"] == ["etcd"]
+    assert manifest.read_text() == f"  - --a\n{told}  - --z\n"
+
+
+def test_a_check_says_what_it_would_repair_and_changes_nothing(folder: Path) -> None:
+    manifest = folder / "manifests/kube-apiserver.yaml"
+    manifest.write_text("edited\n")
+    assert run(folder, check=True)["repaired"] == ["kube-apiserver"]
+    assert manifest.read_text() == "edited\n"
+
+
+def test_a_machine_without_control_plane_is_left_alone(folder: Path) -> None:
+    (folder / "admin.conf").unlink()
+    (folder / "manifests/etcd.yaml").unlink()
+    assert run(folder)["changed"] is False
+    assert not (folder / "manifests/etcd.yaml").exists()
+
+
+def test_what_kubeadm_complains_of_is_said(folder: Path) -> None:
+    answer = run(folder, config="broken.yaml")
+    assert answer["failed"] is True
+    assert answer["msg"] == "kubeadm cannot render the manifests of control-plane all: cannot load broken"
+    assert not (folder / "z2jh-rendered").exists()
