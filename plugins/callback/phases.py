@@ -170,7 +170,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         """Say which host does not answer."""
         if self._verbose:
             super().v2_runner_on_unreachable(result)
-        else:
+        elif not result.task.ignore_unreachable:
             self._stop(result, f"{result.host.get_name()} does not answer: {sentence(result.result)}")
 
     def _stop(self, result: CallbackTaskResult, text: str) -> None:

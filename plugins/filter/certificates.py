@@ -1,4 +1,4 @@
-"""Which certificates must be signed, found without starting a module for each file."""
+"""Which certificates must be signed, and whether a given one can serve; without a module for each file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 DOCUMENTATION = """
@@ -79,9 +80,37 @@ def certificates_to_sign(
     return [wanted for wanted in certificates if not _current(wanted, Path(folder), ca, latest)]
 
 
+def certificate_findings(certificate: str, key: str, hostname: str) -> list[str]:
+    """Say why a certificate (with its chain, PEM) and its key cannot serve a host name: one sentence, or none."""
+    try:
+        first = x509.load_pem_x509_certificate(Path(certificate).read_bytes())
+        names = {name.removeprefix("DNS:").lower() for name in _names(first)}
+    except OSError as error:
+        return [
+            f"hub_certificate {certificate} cannot be read: {error.strerror}. It is the path of a file on this machine."
+        ]
+    except (ValueError, x509.ExtensionNotFound):
+        return [f"hub_certificate {certificate} holds no certificate in PEM form for host names: give such a one."]
+    try:
+        private = serialization.load_pem_private_key(Path(key).read_bytes(), None)
+    except OSError as error:
+        return [
+            f"hub_certificate_key {key} cannot be read: {error.strerror}. It is the path of a file on this machine."
+        ]
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return [f"hub_certificate_key {key} holds no private key in PEM form without a password: give such a one."]
+    if private.public_key() != first.public_key():
+        return [f"hub_certificate_key {key} is not the key of {certificate}: give the one it was made with."]
+    if not names & {hostname, f"*.{hostname.partition('.')[2]}"}:
+        return [f"hub_certificate {certificate} is for {', '.join(sorted(names))}, not for {hostname} (hub_hostname)."]
+    if first.not_valid_after_utc <= datetime.datetime.now(datetime.UTC):
+        return [f"hub_certificate {certificate} ended on {first.not_valid_after_utc:%Y-%m-%d}: renew it."]
+    return []
+
+
 class FilterModule:
     """Filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"certificates_to_sign": certificates_to_sign}
+        return {"certificate_findings": certificate_findings, "certificates_to_sign": certificates_to_sign}

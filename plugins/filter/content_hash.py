@@ -60,6 +60,15 @@ def content_hash(paths: str | Iterable[str], extra: str = "") -> str:
     return digest.hexdigest()[:DIGITS]
 
 
+def of_place(entries: Iterable[Mapping[str, Any]], place: str) -> list[dict[str, Any]]:
+    """Return the entries that name no `place` or this one and are not said not to be `needed`, without those keys."""
+    return [
+        {key: value for key, value in entry.items() if key not in ("place", "needed")}
+        for entry in entries
+        if entry.get("place", place) == place and entry.get("needed", True)
+    ]
+
+
 def file_sha256(path: str) -> str:
     """Return the SHA-256 of a file in hexadecimal digits, as Ansible's modules give it of a file on a host."""
     with Path(path).open("rb") as stream:
@@ -83,13 +92,59 @@ def program_files(
     return files
 
 
+def release_files(
+    releases: Iterable[Mapping[str, Any]], checksums: Mapping[str, Any], architecture: str, cache: str
+) -> list[dict[str, Any]]:
+    """Return every release with its sha256 (empty when none is known) and where its file is in the cache.
+
+    A sum is that of the architecture, or of `any`.
+
+    `folder` is named by the checksum and appears in one step, `path` is the file in it, `link` its plain name, and
+    `present` says whether that leads there.
+    """
+    files = []
+    for release in releases:
+        sums = checksums.get(release["name"], {}).get(release["version"], {})
+        sha256 = sums.get(architecture) or sums.get("any", "")
+        folder = Path(cache, "upstream", f"{release['name']}-{sha256[:DIGITS]}")
+        path = folder / release.get("member", release["url"].rpartition("/")[2])
+        link = Path(cache, release["link"])
+        present = bool(sha256) and path.exists() and link.exists() and link.samefile(path)
+        places = {"folder": str(folder), "path": str(path), "link": str(link)}
+        files.append({**release, **places, "sha256": sha256, "present": present})
+    return files
+
+
+def image_references(images: Iterable[Mapping[str, Any]], digests: Mapping[str, Any]) -> dict[str, str]:
+    """Return where each image is published, by digest; empty if its version has no known digest."""
+    found = {image["name"]: digests.get(image["name"], {}).get(image["version"]) for image in images}
+    return {
+        image["name"]: f"{image['repository']}@{found[image['name']]}" if found[image["name"]] else ""
+        for image in images
+    }
+
+
+def image_sources(images: Iterable[Mapping[str, Any]], references: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the images; those that have a reference are taken from there, by `upstream`, in place of being built."""
+    return [
+        {key: image[key] for key in ("name", "version") if key in image} | {"upstream": references[image["name"]]}
+        if image["name"] in references
+        else dict(image)
+        for image in images
+    ]
+
+
 def image_tags(images: Iterable[Mapping[str, Any]], checkout: str, programs: str, recipe: str = "") -> dict[str, str]:
     """Return the tag of every image: a hash of its folder, inputs and programs, of its parent's tag and of the recipe.
 
+    The tag of an image that is taken from upstream follows from its reference alone.
     Images stand in build order; `programs` is the folder of finished programs.
     """
     tags: dict[str, str] = {}
     for image in images:
+        if "upstream" in image:
+            tags[image["name"]] = content_hash([], image["upstream"])
+            continue
         parent = image.get("parent", "")
         if parent and parent not in tags:
             raise AnsibleFilterError(f"image_tags: {image['name']} comes before its parent {parent}")
@@ -108,6 +163,10 @@ class FilterModule:
         return {
             "content_hash": content_hash,
             "file_sha256": file_sha256,
+            "image_references": image_references,
+            "image_sources": image_sources,
             "image_tags": image_tags,
+            "of_place": of_place,
             "program_files": program_files,
+            "release_files": release_files,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,14 +26,20 @@ options:
     description: Free disk that is needed in each folder.
     type: int
     required: true
+  networks:
+    description: Networks that the platform will make here, by the names of their settings.
+    type: dict
+    default: {}
 """
 
 
-def machine_findings(probe: Mapping[str, Any], memory_gib: int, disk_gib: int) -> list[str]:
+def machine_findings(
+    probe: Mapping[str, Any], memory_gib: int, disk_gib: int, networks: Mapping[str, str] | None = None
+) -> list[str]:
     """Say what the machine lacks; see DOCUMENTATION."""
     findings = []
     if probe["uid"] != 0:
-        findings.append("Only root can make node containers on this machine: run it as root (sudo make up).")
+        findings.append("Only root can make nodes and images on this machine: run it as root (sudo make up).")
     # A machine sold with 6 GiB shows a little less.
     if probe["memory_mib"] < memory_gib * 1024 * 0.95:
         findings.append(
@@ -50,7 +57,29 @@ def machine_findings(probe: Mapping[str, Any], memory_gib: int, disk_gib: int) -
             f"Port {port} of this machine is taken by {program}: "
             "stop it, or set another hub_port or github_standin_port."
         )
+    for setting, cidr in (networks or {}).items():
+        for network in probe["networks"]:
+            # The very same network is ours, of a run that was cut off.
+            if cidr != network["network"] and _overlap(cidr, network["network"]):
+                findings.append(
+                    f"{setting} {cidr} overlaps {network['network']}, which this machine reaches by "
+                    f"{network['device']}: choose another {setting}."
+                )
+    for peer, why in probe["unreached"].items():
+        findings.append(
+            f"This machine does not reach {peer} ({why}): images are pushed and the API server is asked there, "
+            "so open that port for it."
+        )
+    for name in probe["unknown"]:
+        findings.append(
+            f"The name {name} (hub_hostname) is not known here: make a DNS record that leads to a node, "
+            "or to the load balancer before the nodes."
+        )
     return findings
+
+
+def _overlap(one: str, other: str) -> bool:
+    return ipaddress.IPv4Network(one).overlaps(ipaddress.IPv4Network(other))
 
 
 class FilterModule:

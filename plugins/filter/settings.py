@@ -62,7 +62,7 @@ HOSTNAME = re.compile(rf"{LABEL}(\.{LABEL})+")
 ORGANIZATION = re.compile(r"[A-Za-z0-9](-?[A-Za-z0-9]){0,38}")
 TEAM = re.compile(ORGANIZATION.pattern + r":[a-z0-9_-]+")
 PLACEHOLDER = re.compile(r"change.?me|xxx+|todo|secret|password|<.*>|your.*", re.IGNORECASE)
-GROUPS = ("all", "ungrouped", "local", "cluster", "control_plane", "workers")
+GROUPS = ("all", "ungrouped", "local", "hosts", "cluster", "control_plane", "workers")
 OF_ANSIBLE = ("ansible_", "inventory_dir", "inventory_file")
 SMALLEST_NODE_BLOCK = 24
 STANDIN_CLIENT_ID = "z2jh-local"
@@ -209,6 +209,12 @@ def _absolute_path(value: Any) -> str | None:
     return None
 
 
+def _file(value: Any) -> str | None:
+    if _is_text(value) and (value == "" or (value.startswith("/") and not value.endswith("/"))):
+        return None
+    return f"must be empty or the path of a file from the root, such as /etc/ssl/hub.pem, not {value!r}"
+
+
 def _credential(value: Any) -> str | None:
     if not _is_text(value):
         return "must be a text in quotes"
@@ -239,6 +245,8 @@ SETTINGS = (
     Setting("artifact_source", _choice("auto", "upstream", "registries")),
     Setting("hub_hostname", _hostname),
     Setting("hub_port", _port),
+    Setting("hub_certificate", _file),
+    Setting("hub_certificate_key", _file),
     Setting("github_standin_hostname", _hostname),
     Setting("github_standin_port", _port),
     Setting("github_url", _https_url),
@@ -303,15 +311,20 @@ def _networks(values: Mapping[str, Any], hosts: Mapping[str, Any]) -> Iterator[s
         )
     if not 12 <= networks["service_cidr"].prefixlen <= 24:
         yield f"service_cidr {networks['service_cidr']} must be from a /12 to a /24, such as 10.96.0.0/16."
-    yield from _addresses(hosts, networks)
+    yield from _addresses(hosts, networks, values["place"])
 
 
-def _addresses(hosts: Mapping[str, Any], networks: Mapping[str, ipaddress.IPv4Network]) -> Iterator[str]:
+def _addresses(hosts: Mapping[str, Any], networks: Mapping[str, ipaddress.IPv4Network], place: str) -> Iterator[str]:
     """Check the address of each node."""
     taken: dict[Any, str] = {}
+    remedy = (
+        "end its name in a number, as in worker2, or set node_ip in the inventory"
+        if place == "local"
+        else "set node_ip=... beside its name in the inventory to its IPv4 address among the nodes"
+    )
     for host, value in sorted(hosts.items()):
         if not value:
-            yield f"{host} has no address: end its name in a number, as in worker2, or set node_ip in the inventory."
+            yield f"{host} has no address: {remedy}."
             continue
         try:
             address = ipaddress.IPv4Address(str(value))
@@ -357,6 +370,9 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
         yield f"github_url {standin} is the stand-in, which lets anyone in: it is for place local; write https://github.com."
     if not local and values["hub_hostname"].endswith(".test"):
         yield f"hub_hostname {values['hub_hostname']} leads nowhere outside place local: set the name that people open."
+    if bool(values["hub_certificate"]) != bool(values["hub_certificate_key"]):
+        lacking = "hub_certificate_key" if values["hub_certificate"] else "hub_certificate"
+        yield f"{lacking} is empty: a certificate and its key are given both, or neither."
     if not values["github_allowed_organizations"]:
         yield "github_allowed_organizations is empty, so nobody could sign in: name one, as in ['my-organization']."
     if local and values["hub_hostname"] == values["github_standin_hostname"]:
@@ -376,6 +392,9 @@ def _grouped(groups: Iterable[str], place: str) -> Iterator[str]:
             yield f"The inventory has a group {group}, which nothing reads: did you mean {near[0]}?"
     if "control_plane" not in groups:
         yield "The inventory has no group control_plane: name at least one host in it, as hosts.example does."
+    if place not in groups:
+        example = "hosts.example" if place == "local" else "hosts.ssh.example"
+        yield f"The inventory has no group {place}, which says how nodes are reached: add it as {example} does."
 
 
 def settings_findings(

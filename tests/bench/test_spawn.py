@@ -18,12 +18,12 @@ AT_ONCE = 10
 BOUNDS = (0.38, 0.35)
 # The program that our image puts another one before.
 STOCK_START = "/opt/python/bin/jupyterhub-singleuser"
+OURS = "ours"
 VARIANTS = {
     STOCK: Variant("kubespawner.KubeSpawner", STOCK_START),
     "events": Variant("z2jh_hub.spawner.EventSpawner", STOCK_START),
-    "events and quick start": Variant("z2jh_hub.spawner.EventSpawner", "jupyterhub-singleuser"),
+    OURS: Variant("z2jh_hub.spawner.EventSpawner", "jupyterhub-singleuser"),
 }
-OURS = "events and quick start"
 
 
 def tail(seconds: list[float]) -> float:
@@ -40,65 +40,45 @@ def terms(found: list[Spawn]) -> str:
     return ", ".join(parts)
 
 
-def report(table: Table, what: str, found: list[Spawn], stock: list[Spawn] | None = None) -> tuple[float, float]:
-    """Add two rows on some spawns; return median and tail as parts of stock's, or 1."""
-    seconds = [spawn.total for spawn in found]
-    parts, remark = (1.0, 1.0), ""
-    if stock:
-        basis = [spawn.total for spawn in stock]
-        parts = statistics.median(seconds) / statistics.median(basis), tail(seconds) / tail(basis)
-        remark = f"{parts[0]:.2f} and {parts[1]:.2f} of stock"
-    table.times(what, seconds, remark)
+def report(table: Table, what: str, found: list[Spawn], stock: list[Spawn]) -> tuple[float, float]:
+    """Add two rows on some spawns; return median and tail as parts of stock's."""
+    seconds, basis = [spawn.total for spawn in found], [spawn.total for spawn in stock]
+    parts = statistics.median(seconds) / statistics.median(basis), tail(seconds) / tail(basis)
+    table.times(what, seconds, "" if found == stock else f"{parts[0]:.2f} and {parts[1]:.2f} of stock")
     table.add(f"{what}: its steps, medians", terms(found), "s each")
     return parts
+
+
+def crowds(size: int) -> dict[str, list[str]]:
+    """Return users for each hub; no two hubs have one of the same name, so no two pods have."""
+    return {name: [f"{name}-{number}" for number in range(size)] for name in VARIANTS}
 
 
 @pytest.fixture(scope="module")
 def bench(cluster: Cluster) -> Iterator[Hubs]:
     """Run a hub for each variant, with users whose homes are there."""
-    with hubs(cluster, VARIANTS) as running:
-        crowds = {name: crowd(number) for number, name in enumerate(VARIANTS)}
-        running.pod.python(MAKE_USERS, running.token, *(f"{running.urls[hub]} {user}" for hub, users in crowds.items()
-                                                        for user in users))  # fmt: skip
-        spawns(running.pod, NAMESPACE, running.urls, running.token, crowds)
+    everybody = crowds(AT_ONCE)
+    with hubs(cluster, VARIANTS, everybody) as running:
+        spawns(running.pod, NAMESPACE, running.urls, running.token, everybody)
         yield running
-
-
-MAKE_USERS = """
-import sys, urllib.request
-for made in sys.argv[2:]:
-    url, user = made.split()
-    request = urllib.request.Request(
-        f"{url}/users/{user}", method="POST", headers={"Authorization": f"token {sys.argv[1]}"}
-    )
-    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30).close()
-"""
-
-
-def crowd(number: int) -> list[str]:
-    """Return the users of a hub; no two hubs have one of the same name, so no two pods have."""
-    return [f"crowd-{number}-{one}" for one in range(AT_ONCE)]
 
 
 @pytest.mark.timeout(3600)
 def test_one_after_the_other(bench: Hubs, table: Table, pytestconfig: pytest.Config) -> None:
-    users = {name: crowd(number)[:1] for number, name in enumerate(VARIANTS)}
     rounds = pytestconfig.getoption("--spawns", 5)
-    found = spawns(bench.pod, NAMESPACE, bench.urls, bench.token, users, rounds=rounds)
+    found = spawns(bench.pod, NAMESPACE, bench.urls, bench.token, crowds(1), rounds=rounds)
     of = {name: [spawn for spawn in found if spawn.hub == name] for name in VARIANTS}
-    for name in VARIANTS:
-        parts = report(table, f"spawn, one by one: {name}", of[name], None if name == STOCK else of[STOCK])
-    table.add("spawn, one by one: to be reached", f"{BOUNDS[0]} and {BOUNDS[1]} of stock", "median and tail")
-    assert parts[0] < 0.6
+    parts = {name: report(table, f"spawn, one by one: {name}", of[name], of[STOCK]) for name in VARIANTS}
+    table.add("spawn, one by one: to be reached by ours", f"{BOUNDS[0]} and {BOUNDS[1]} of stock", "p50 and p95")
+    assert parts[OURS][0] < 0.6
 
 
 @pytest.mark.timeout(1800)
 def test_ten_at_once(bench: Hubs, table: Table) -> None:
-    users = {name: crowd(number) for number, name in enumerate(VARIANTS)}
-    found = spawns(bench.pod, NAMESPACE, bench.urls, bench.token, users)
+    found = spawns(bench.pod, NAMESPACE, bench.urls, bench.token, crowds(AT_ONCE))
     of = {name: [spawn for spawn in found if spawn.hub == name] for name in VARIANTS}
     for name in VARIANTS:
-        report(table, f"spawn, {AT_ONCE} at once: {name}", of[name], None if name == STOCK else of[STOCK])
+        report(table, f"spawn, {AT_ONCE} at once: {name}", of[name], of[STOCK])
     assert statistics.median(spawn.total for spawn in of[OURS]) < statistics.median(spawn.total for spawn in of[STOCK])
 
 
@@ -116,4 +96,4 @@ def test_on_the_platform(cluster: Cluster, sign_in: SignIn, table: Table, pytest
         rounds=pytestconfig.getoption("--spawns", 5),
         options={"profile": "minimal"},
     )
-    report(table, "spawn, one by one: on the platform", found)
+    report(table, "spawn, one by one: on the platform", found, found)

@@ -42,6 +42,7 @@ VARIABLES: Values = {
         )
     },
     "hub_url": "https://hub.z2jh.test:8443",
+    "hub_node_port": 30443,
     "github_url": "https://github.z2jh.test:8444",
     "github_client_id": "sample-client",
     "github_client_secret": "sample-secret",

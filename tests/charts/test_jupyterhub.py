@@ -98,7 +98,17 @@ def test_the_objects_of_upstream(objects: Rendered) -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["jupyterhub.yml", "jupyterhub.local.yml"])
+def test_place_hosts_opens_one_port_of_the_nodes_and_has_no_stand_ins(template: Template) -> None:
+    objects = template("jupyterhub", render_values("jupyterhub.yml", "jupyterhub.hosts.yml", hub_node_port=31000))
+    service = objects.one("Service", "proxy-public")["spec"]
+    assert service["type"] == "NodePort"
+    assert [port["nodePort"] for port in service["ports"]] == [31000]
+    text = json.dumps(list(objects))
+    assert "archive.svc" not in text
+    assert "github-standin" not in text
+
+
+@pytest.mark.parametrize("name", ["jupyterhub.yml", "jupyterhub.local.yml", "jupyterhub.hosts.yml"])
 def test_values_name_keys_of_upstream_only(name: str) -> None:
     assert set(render_values(name)) <= UPSTREAM_TOP
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -74,7 +75,11 @@ def restart_hub(platform: Platform, cluster: Cluster) -> None:
 
         def serves() -> bool:
             running = [pod.name for pod in cluster.pods("component=hub")]
-            return bool(running) and old not in running and anybody.get("/hub/health").status_code == 200
+            # What is sent while there is no hub may never be answered.
+            with suppress(httpx.TransportError):
+                answer = anybody.get("/hub/health", timeout=3)
+                return bool(running) and old not in running and answer.status_code == 200
+            return False
 
         until("another hub serves", serves, RESTART_SECONDS)
 

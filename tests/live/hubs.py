@@ -1,4 +1,4 @@
-"""Hubs of the benchmark's own, beside the platform's: same images, same cluster, other ways to start a server."""
+"""Hubs of the tests' own, beside the platform's: same images, same cluster, other ways to start a server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from live.cluster import HUB_NAMESPACE, Cluster, Pod
 from live.polling import until
 
-NAMESPACE = "spawn-bench"
+NAMESPACE = "spawn-tests"
 SECONDS = 180
 HUB_PORT = 8081
 
@@ -21,7 +21,7 @@ from tornado.httpclient import AsyncHTTPClient
 
 c = get_config()
 AsyncHTTPClient.configure("tornado.curl_httpclient.CurlAsyncHTTPClient")
-c.JupyterHub.spawner_class = os.environ["BENCH_SPAWNER"]
+c.JupyterHub.spawner_class = os.environ["TESTS_SPAWNER"]
 c.JupyterHub.authenticator_class = "null"
 c.JupyterHub.hub_bind_url = "http://:8081"
 c.JupyterHub.hub_connect_url = f"http://{os.environ['POD_IP']}:8081"
@@ -30,19 +30,20 @@ c.ConfigurableHTTPProxy.should_start = False
 c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 0}
 c.JupyterHub.db_url = "sqlite:////tmp/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret_file = "/tmp/cookie-secret"
-c.JupyterHub.services = [{"name": "bench", "api_token": os.environ["BENCH_TOKEN"]}]
-c.JupyterHub.load_roles = [{"name": "bench", "scopes": ["admin:users", "admin:servers"], "services": ["bench"]}]
+c.JupyterHub.services = [{"name": "tests", "api_token": os.environ["TESTS_TOKEN"]}]
+c.JupyterHub.load_roles = [{"name": "tests", "scopes": ["admin:users", "admin:servers"], "services": ["tests"]}]
 c.KubeSpawner.namespace = os.environ["POD_NAMESPACE"]
-c.KubeSpawner.cmd = os.environ["BENCH_START"]
-c.KubeSpawner.image = os.environ["BENCH_IMAGE"]
+c.KubeSpawner.cmd = os.environ["TESTS_START"]
+c.KubeSpawner.image = os.environ["TESTS_IMAGE"]
 c.KubeSpawner.default_url = "/lab"
-c.KubeSpawner.start_timeout = 240
+# Long enough for stock, ten at once on two cores.
+c.KubeSpawner.start_timeout, c.KubeSpawner.http_timeout = 240, 180
 c.KubeSpawner.uid = 1000
 c.KubeSpawner.fs_gid = 100
 c.KubeSpawner.cpu_guarantee, c.KubeSpawner.cpu_limit = 0.05, 1
 c.KubeSpawner.mem_guarantee, c.KubeSpawner.mem_limit = "256M", "1G"
 c.KubeSpawner.storage_pvc_ensure = True
-c.KubeSpawner.storage_class = os.environ["BENCH_STORAGE"]
+c.KubeSpawner.storage_class = os.environ["TESTS_STORAGE"]
 c.KubeSpawner.storage_capacity = "1Gi"
 c.KubeSpawner.volumes = [{"name": "home", "persistentVolumeClaim": {"claimName": "{pvc_name}"}}]
 c.KubeSpawner.volume_mounts = [{"name": "home", "mountPath": "/home/jovyan"}]
@@ -55,15 +56,24 @@ c.KubeSpawner.container_security_context = {
 }
 """
 
+# Run in a hub's pod: makes users.
+MAKE_USERS = """
+import sys, urllib.request
+for made in sys.argv[2:]:
+    request = urllib.request.Request(made, method="POST", headers={"Authorization": f"token {sys.argv[1]}"})
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30).close()
+"""
+
 RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A way to start servers: by which spawner, and by which program in the image."""
+    """A way to start servers: by which spawner, by which program, and of which tag of the smallest image."""
 
     spawner: str
     start: str
+    tag: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,8 +87,10 @@ class Hubs:
 
 def _images(cluster: Cluster) -> dict[str, str]:
     """Return the images of the platform that runs: of its hub, its proxy, and the smallest of its servers."""
-    pods = {name: cluster.core.list_namespaced_pod(HUB_NAMESPACE, label_selector=f"component={name}").items[0]
-            for name in ("hub", "proxy", "continuous-image-puller")}  # fmt: skip
+    pods = {
+        name: cluster.core.list_namespaced_pod(HUB_NAMESPACE, label_selector=f"component={name}").items[0]
+        for name in ("hub", "proxy", "continuous-image-puller")
+    }
     pulled = [container.image for container in pods["continuous-image-puller"].spec.init_containers]
     minimal = next(image for image in pulled if "/minimal:" in image)
     return {
@@ -126,12 +138,15 @@ def _shared() -> list[dict[str, Any]]:
 def _hub(name: str, variant: Variant, images: dict[str, str], storage: str, token: str) -> dict[str, Any]:
     """Return the pod of a hub with its proxy."""
     proxy_token = {"name": "CONFIGPROXY_AUTH_TOKEN", "value": secrets.token_hex()}
+    image = images["minimal"]
+    if variant.tag:
+        image = f"{image.partition('@')[0].rpartition(':')[0]}:{variant.tag}"
     settings = {
-        "BENCH_SPAWNER": variant.spawner,
-        "BENCH_START": variant.start,
-        "BENCH_IMAGE": images["minimal"],
-        "BENCH_STORAGE": storage,
-        "BENCH_TOKEN": token,
+        "TESTS_SPAWNER": variant.spawner,
+        "TESTS_START": variant.start,
+        "TESTS_IMAGE": image,
+        "TESTS_STORAGE": storage,
+        "TESTS_TOKEN": token,
     }
     fields = {"POD_IP": "status.podIP", "POD_NAMESPACE": "metadata.namespace"}
     config = "/usr/local/etc/jupyterhub"
@@ -172,8 +187,8 @@ def _hub(name: str, variant: Variant, images: dict[str, str], storage: str, toke
 
 
 @contextmanager
-def hubs(cluster: Cluster, variants: dict[str, Variant]) -> Iterator[Hubs]:
-    """Run a hub for each variant; when this ends, nothing of them is left."""
+def hubs(cluster: Cluster, variants: dict[str, Variant], users: dict[str, list[str]]) -> Iterator[Hubs]:
+    """Run a hub for each variant, whose name a pod may have, with its users; when this ends, nothing is left."""
     claim = cluster.core.list_namespaced_persistent_volume_claim(HUB_NAMESPACE).items[0]
     images, token = _images(cluster), secrets.token_hex()
     # One that was cut off may have left it.
@@ -182,9 +197,12 @@ def hubs(cluster: Cluster, variants: dict[str, Variant]) -> Iterator[Hubs]:
         cluster.create(*_shared())
         pods = [_hub(name, variant, images, claim.spec.storage_class_name, token) for name, variant in variants.items()]
         cluster.create(*pods)
-        until("the benchmark's hubs answer", lambda: len(cluster.ready_pods(NAMESPACE)) == len(variants), SECONDS)
+        until("the hubs of the tests answer", lambda: len(cluster.ready_pods(NAMESPACE)) == len(variants), SECONDS)
         running = {name: cluster.pod(f"variant={name}", NAMESPACE) for name in variants}
         urls = {name: f"http://{pod.ip}:{HUB_PORT}/hub/api" for name, pod in running.items()}
-        yield Hubs(next(iter(running.values())), urls, token)
+        made = [f"{urls[hub]}/users/{user}" for hub, names in users.items() for user in names]
+        first = next(iter(running.values()))
+        first.python(MAKE_USERS, token, *made)
+        yield Hubs(first, urls, token)
     finally:
         cluster.remove_namespace(NAMESPACE)

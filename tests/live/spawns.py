@@ -83,14 +83,14 @@ async def stop(hub, user):
 
 async def main():
     config.load_incluster_config()
-    following = asyncio.ensure_future(follow())
-    for _ in range(work["rounds"]):
-        for hub, users in work["users"].items():
-            await asyncio.gather(*(start(hub, user) for user in users))
-            await asyncio.gather(*(stop(hub, user) for user in users))
-    following.cancel()
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(follow())
+        for _ in range(work["rounds"]):
+            for hub, users in work["users"].items():
+                await asyncio.gather(*(start(hub, user) for user in users))
+                await asyncio.gather(*(stop(hub, user) for user in users))
+        following.cancel()
     print(json.dumps(done))
-    sys.stdout.flush()
 
 asyncio.run(main())
 """

@@ -84,3 +84,66 @@ def test_certificate_of_another_ca_is_signed_again(tmp_path: Path) -> None:
 def test_certificate_for_another_use_is_signed_again(tmp_path: Path) -> None:
     client = WANTED | {"usage": "clientAuth"}
     assert plugin.certificates_to_sign([client], str(tmp_path)) == [client]
+
+
+def _given(folder: Path, name: str, days: int = 90) -> tuple[str, str, ec.EllipticCurvePrivateKey]:
+    """Write a certificate for a name, signed by itself, and its key; return both paths and the key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.datetime.now(datetime.UTC)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "given")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=100))
+        .not_valid_after(now + datetime.timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "given.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    _write_key(folder / "given.key", key, serialization.NoEncryption())
+    return str(folder / "given.pem"), str(folder / "given.key"), key
+
+
+def _write_key(
+    path: Path, key: ec.EllipticCurvePrivateKey, encryption: serialization.KeySerializationEncryption
+) -> None:
+    path.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption))
+
+
+@pytest.mark.parametrize("name", ["hub.example.org", "*.example.org", "HUB.example.org"])
+def test_a_given_certificate_for_the_hub_passes(tmp_path: Path, name: str) -> None:
+    certificate, key, _ = _given(tmp_path, name)
+    assert plugin.certificate_findings(certificate, key, "hub.example.org") == []
+
+
+def test_a_given_certificate_that_cannot_serve_is_refused(tmp_path: Path) -> None:
+    certificate, key, private = _given(tmp_path, "www.example.org")
+
+    def said(certificate: str, key: str, hostname: str = "www.example.org") -> str:
+        [sentence] = plugin.certificate_findings(certificate, key, hostname)
+        return str(sentence)
+
+    missing = f"{tmp_path}/none"
+    path_of = "cannot be read: No such file or directory. It is the path of a file on this machine."
+    assert said(missing, key) == f"hub_certificate {missing} {path_of}"
+    assert said(certificate, missing) == f"hub_certificate_key {missing} {path_of}"
+    assert said(key, key) == (
+        f"hub_certificate {key} holds no certificate in PEM form for host names: give such a one."
+    )
+    no_key = "holds no private key in PEM form without a password: give such a one."
+    assert said(certificate, certificate) == f"hub_certificate_key {certificate} {no_key}"
+    other = tmp_path / "other.key"
+    _write_key(other, private, serialization.BestAvailableEncryption(b"word"))
+    assert said(certificate, str(other)) == f"hub_certificate_key {other} {no_key}"
+    _write_key(other, ec.generate_private_key(ec.SECP256R1()), serialization.NoEncryption())
+    assert said(certificate, str(other)) == (
+        f"hub_certificate_key {other} is not the key of {certificate}: give the one it was made with."
+    )
+    assert said(certificate, key, "hub.example.org") == (
+        f"hub_certificate {certificate} is for www.example.org, not for hub.example.org (hub_hostname)."
+    )
+    certificate, key, _ = _given(tmp_path, "www.example.org", days=-1)
+    assert said(certificate, key).startswith(f"hub_certificate {certificate} ended on 20")

@@ -29,9 +29,9 @@ def test_each_target_is_one_script_and_is_helped(target: str) -> None:
 
 
 def test_status_of_nothing_is_a_sentence_and_3(tmp_path: Path) -> None:
-    (tmp_path / "scripts").mkdir()
-    for name in ("lib.sh", "status.sh"):
-        (tmp_path / "scripts" / name).write_text((CHECKOUT / "scripts" / name).read_text())
+    for name in ("scripts/lib.sh", "scripts/status.sh", "group_vars/all/settings.yml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text((CHECKOUT / name).read_text())
     run = subprocess.run(["bash", str(tmp_path / "scripts/status.sh")], capture_output=True, text=True, check=False)
     assert run.returncode == 3
     assert run.stderr == "Stopped: Nothing was deployed from this checkout: run make up.\n"

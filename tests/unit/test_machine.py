@@ -24,13 +24,22 @@ def _load(path: str) -> ModuleType:
 
 findings = _load("plugins/filter/machine.py").machine_findings
 probe = _load("plugins/modules/machine_probe.py")
-GOOD: dict[str, Any] = {"uid": 0, "memory_mib": 8192, "free_mib": {"/var/cache/z2jh": 30 * 1024}, "taken": {}}
+GOOD: dict[str, Any] = {
+    "uid": 0,
+    "memory_mib": 8192,
+    "free_mib": {"/var/cache/z2jh": 30 * 1024},
+    "taken": {},
+    "networks": [{"network": "10.89.40.0/24", "device": "podman1", "address": "10.89.40.1"}],
+    "unreached": {},
+    "unknown": [],
+}
+NETWORKS = {"node_cidr": "10.89.40.0/24", "pod_cidr": "10.244.0.0/16"}
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"uid": 1000}, "Only root can make node containers on this machine: run it as root (sudo make up)."),
+        ({"uid": 1000}, "Only root can make nodes and images on this machine: run it as root (sudo make up)."),
         ({"memory_mib": 4096}, "This machine has 4.0 GiB of memory and 6 GiB are needed: use a larger one."),
         (
             {"free_mib": {"/var/cache/z2jh": 2560}},
@@ -40,14 +49,34 @@ GOOD: dict[str, Any] = {"uid": 0, "memory_mib": 8192, "free_mib": {"/var/cache/z
             {"taken": {"8443": "nginx"}},
             "Port 8443 of this machine is taken by nginx: stop it, or set another hub_port or github_standin_port.",
         ),
+        (
+            {"networks": [{"network": "10.89.0.0/16", "device": "tun0", "address": ""}]},
+            "node_cidr 10.89.40.0/24 overlaps 10.89.0.0/16, which this machine reaches by tun0: choose another "
+            "node_cidr.",
+        ),
+        (
+            {"networks": [{"network": "10.244.7.0/24", "device": "eth1", "address": "10.244.7.2"}]},
+            "pod_cidr 10.244.0.0/16 overlaps 10.244.7.0/24, which this machine reaches by eth1: choose another "
+            "pod_cidr.",
+        ),
+        (
+            {"unreached": {"192.0.2.11:5001": "no answer"}},
+            "This machine does not reach 192.0.2.11:5001 (no answer): images are pushed and the API server is asked "
+            "there, so open that port for it.",
+        ),
+        (
+            {"unknown": ["hub.example.org"]},
+            "The name hub.example.org (hub_hostname) is not known here: make a DNS record that leads to a node, "
+            "or to the load balancer before the nodes.",
+        ),
     ],
 )
 def test_what_a_machine_lacks_is_said(change: dict[str, Any], sentence: str) -> None:
-    assert findings(GOOD | change, memory_gib=6, disk_gib=25) == [sentence]
+    assert findings(GOOD | change, memory_gib=6, disk_gib=25, networks=NETWORKS) == [sentence]
 
 
 def test_a_good_machine_passes() -> None:
-    assert findings(GOOD, memory_gib=6, disk_gib=25) == []
+    assert findings(GOOD, memory_gib=6, disk_gib=25, networks=NETWORKS) == []
     assert findings(GOOD | {"memory_mib": 5900}, memory_gib=6, disk_gib=25) == []
 
 
@@ -60,7 +89,7 @@ def test_a_port_that_is_listened_on_is_taken_by_its_program() -> None:
 
 
 def test_a_port_that_podman_holds_for_our_node_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "listening", lambda ports: {"77": 8443})
+    monkeypatch.setattr(probe, "listening", lambda ports, address: {"77": 8443})
     monkeypatch.setattr(probe, "holders", lambda inodes: [("77", ["/usr/bin/conmon", "--syslog", "-n", "z2jh-cp1"])])
     assert probe.taken([8443], ["z2jh-cp1"]) == {}
     assert probe.taken([8443], ["other"]) == {"8443": "conmon"}

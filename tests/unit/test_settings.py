@@ -23,6 +23,8 @@ GOOD: dict[str, Any] = {
     "artifact_source": "auto",
     "hub_hostname": "hub.z2jh.test",
     "hub_port": 8443,
+    "hub_certificate": "",
+    "hub_certificate_key": "",
     "github_standin_hostname": "github.z2jh.test",
     "github_standin_port": 8444,
     "github_url": STANDIN,
@@ -39,6 +41,7 @@ GOOD: dict[str, Any] = {
     "dask_gateway_chart": "",
     "cache_dir": "/var/cache/z2jh",
 }
+GROUPS = ["control_plane", "workers", "cluster", "local", "hosts"]
 ELSEWHERE = {"place": "hosts", "hub_hostname": "hub.example.org", "hub_port": 443, "github_url": "https://github.com"}
 OAUTH_APP = (
     "create an OAuth app at https://github.com/settings/applications/new with the callback URL "
@@ -86,6 +89,18 @@ BAD = [
     ({"hub_port": 8443.5}, "hub_port must be a port number from 1 to 65535, not 8443.5."),
     ({"hub_port": "²"}, "hub_port must be a port number from 1 to 65535, not '²'."),
     ({"hub_port": 8444}, "hub_port and github_standin_port are both 8444: give each its own port."),
+    (
+        {"hub_certificate": "hub.pem", "hub_certificate_key": "/etc/ssl/hub.key"},
+        "hub_certificate must be empty or the path of a file from the root, such as /etc/ssl/hub.pem, not 'hub.pem'.",
+    ),
+    (
+        {"hub_certificate": "/etc/ssl/hub.pem"},
+        "hub_certificate_key is empty: a certificate and its key are given both, or neither.",
+    ),
+    (
+        {"hub_certificate_key": "/etc/ssl/hub.key"},
+        "hub_certificate is empty: a certificate and its key are given both, or neither.",
+    ),
     ({"github_standin_port": "-1"}, "github_standin_port must be a port number from 1 to 65535, not '-1'."),
     (
         {"github_url": "http://github.com"},
@@ -239,7 +254,7 @@ def test_a_bad_setting_is_refused_with_its_sentence(change: dict[str, Any], sent
     ],
 )
 def test_good_settings_pass(change: dict[str, Any]) -> None:
-    assert settings.settings_findings(GOOD | change, hosts={"cp1": "10.89.40.11"}, groups=["control_plane"]) == []
+    assert settings.settings_findings(GOOD | change, hosts={"cp1": "10.89.40.11"}, groups=GROUPS) == []
 
 
 def test_a_setting_that_is_missing_is_named() -> None:
@@ -315,11 +330,23 @@ def test_a_node_may_not_lie_among_the_pods() -> None:
     assert findings == ["node_ip 10.244.0.9 of cp1 lies in pod_cidr 10.244.0.0/16: choose another network for one."]
 
 
+def test_a_machine_of_place_hosts_needs_an_address() -> None:
+    findings = settings.settings_findings(GOOD | ELSEWHERE, hosts={"worker1": ""}, groups=GROUPS[:3])
+    assert findings == [
+        "worker1 has no address: set node_ip=... beside its name in the inventory to its IPv4 address among the nodes.",
+        "The inventory has no group hosts, which says how nodes are reached: add it as hosts.ssh.example does.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("groups", "sentence"),
     [
-        (["control_plane", "worker"], "The inventory has a group worker, which nothing reads: did you mean workers?"),
-        (["workers"], "The inventory has no group control_plane: name at least one host in it, as hosts.example does."),
+        ([*GROUPS, "worker"], "The inventory has a group worker, which nothing reads: did you mean workers?"),
+        (GROUPS[1:], "The inventory has no group control_plane: name at least one host in it, as hosts.example does."),
+        (
+            ["control_plane"],
+            "The inventory has no group local, which says how nodes are reached: add it as hosts.example does.",
+        ),
     ],
 )
 def test_a_bad_group_is_refused(groups: list[str], sentence: str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -75,7 +76,7 @@ Make = Callable[[dict[str, bool]], Any]
 
 
 @pytest.fixture
-def make(start: ModuleType) -> Make:
+def make(start: ModuleType) -> Iterator[Make]:
     """Return how a server comes to the point where it answers."""
 
     def made(extensions: dict[str, bool]) -> Any:
@@ -84,7 +85,8 @@ def make(start: ModuleType) -> Make:
         server.load_server_extensions()
         return server
 
-    return made
+    yield made
+    gc.unfreeze()
 
 
 def answers(server: Any, path: str) -> bool:
@@ -110,6 +112,15 @@ def test_extensions_come_with_the_first_request_that_may_be_theirs(make: Make) -
     assert server.extension_manager.done == done
     assert not answers(server, "/user/ada/other")
     assert server.extension_manager.done == done
+
+
+def test_garbage_is_collected_once_the_server_answers(make: Make) -> None:
+    gc.disable()
+    try:
+        make({})
+        assert gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_an_extension_that_is_switched_off_stays_off(make: Make) -> None:

@@ -1,0 +1,262 @@
+"""What keeps machines from becoming nodes is said in one sentence, with the machine's name and the remedy."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import socket
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def _load(path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(Path(path).stem, CHECKOUT / path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+findings = _load("plugins/filter/nodes.py").nodes_findings
+probe = _load("plugins/modules/machine_probe.py")
+
+MARKS = ["/etc/kubernetes", "/etc/z2jh-registry", "/usr/bin/dockerd"]
+NEEDS = {"cpus": 2, "memory_gib": 3, "disk_gib": 20, "disk_running_gib": 2, "clock_seconds": 30}
+NETWORKS = {"pod_cidr": "10.244.0.0/16", "service_cidr": "10.96.0.0/16"}
+ADDRESSES = {"cp1": "192.0.2.11", "worker1": "192.0.2.12"}
+GIB = 1024
+
+
+def machine(name: str, **change: Any) -> dict[str, Any]:
+    """Return what the probe finds on a good machine, with a change."""
+    good: dict[str, Any] = {
+        "uid": 0,
+        "cpus": 2,
+        "memory_mib": 4 * GIB,
+        "swap_mib": 0,
+        "free_mib": {"/var/lib": 40 * GIB},
+        "taken": {},
+        "missing": MARKS,
+        "system": {
+            "id": "debian",
+            "version": "12",
+            "name": "Debian GNU/Linux 12 (bookworm)",
+            "architecture": "x86_64",
+            "hostname": name,
+            "machine_id": f"id of {name}",
+        },
+        "ahead": 1.0,
+        "networks": [
+            {"network": "192.0.2.0/24", "device": "eth0", "address": ADDRESSES.get(name, "")},
+            {"network": "172.17.0.0/16", "device": "eth1", "address": "172.17.0.9"},
+        ],
+        "unreached": {},
+    }
+    good["system"] |= change.pop("system", {})
+    return copy.deepcopy(good | change)
+
+
+def said(worker: dict[str, Any], **more: Any) -> list[str]:
+    """Return the findings about a good control plane and this worker."""
+    arguments: dict[str, Any] = {
+        "addresses": ADDRESSES,
+        "needs": NEEDS,
+        "networks": NETWORKS,
+        "architecture": "x86_64",
+    }
+    return findings({"cp1": machine("cp1"), "worker1": worker}, **(arguments | more))  # type: ignore[no-any-return]
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    (
+        {"system": {"version": "11", "name": "Debian GNU/Linux 11 (bullseye)"}},
+        "worker1 runs Debian GNU/Linux 11 (bullseye): use Debian 12 or newer, or Ubuntu 24.04 or newer.",
+    ),
+    (
+        {"system": {"id": "ubuntu", "version": "22.04", "name": "Ubuntu 22.04.5 LTS"}},
+        "worker1 runs Ubuntu 22.04.5 LTS: use Debian 12 or newer, or Ubuntu 24.04 or newer.",
+    ),
+    (
+        {"system": {"id": "fedora", "version": "44", "name": "Fedora Linux 44"}},
+        "worker1 runs Fedora Linux 44: use Debian 12 or newer, or Ubuntu 24.04 or newer.",
+    ),
+    (
+        {"system": {"architecture": "aarch64"}},
+        "worker1 is a machine of kind aarch64, and programs are made on this one for x86_64: use machines of one kind.",
+    ),
+    (
+        {"uid": 1000},
+        "worker1 is reached as a user who is not root: set ansible_become=true beside it in the inventory.",
+    ),
+    (
+        {"missing": MARKS[:2]},
+        "worker1 runs Docker, whose containerd the cluster would take over: remove Docker there, or use another "
+        "machine.",
+    ),
+    ({"cpus": 1}, "worker1 has too few CPUs, 1, and 2 are needed: use a larger machine."),
+    ({"memory_mib": 2 * GIB}, "worker1 has 2.0 GiB of memory and 3 GiB are needed: use a larger machine."),
+    (
+        {"free_mib": {"/var/lib": 5 * GIB}},
+        "/var/lib of worker1 has 5.0 GiB of free disk and 20 GiB are needed: free some, or mount a larger disk there.",
+    ),
+    (
+        {"swap_mib": 2 * GIB},
+        "worker1 has 2.0 GiB of swap on, into which Secrets of the cluster would be written: turn it off (swapoff -a) "
+        "and take it out of /etc/fstab.",
+    ),
+    ({"taken": {"10250": "k3s"}}, "Port 10250 of worker1 is taken by k3s: stop it there, or use another machine."),
+    (
+        {"unreached": {"192.0.2.11:6443": "no answer"}},
+        "worker1 does not reach 192.0.2.11:6443 (no answer): open that port between the nodes in every firewall on the "
+        "way.",
+    ),
+    (
+        {"ahead": 91.0},
+        "The clock of worker1 is 91 s ahead of this machine's, and certificates would not be valid: "
+        "let both follow network time (apt install systemd-timesyncd).",
+    ),
+    (
+        {"ahead": -99.0},
+        "The clock of worker1 is 99 s behind this machine's, and certificates would not be valid: "
+        "let both follow network time (apt install systemd-timesyncd).",
+    ),
+    (
+        {"networks": [{"network": "192.0.2.0/24", "device": "eth0", "address": "192.0.2.77"}]},
+        "192.0.2.12 is not an address of worker1, which has 192.0.2.77: set node_ip beside it in the inventory.",
+    ),
+    (
+        {"networks": [{"network": "10.244.3.0/24", "device": "tun0", "address": "192.0.2.12"}]},
+        "pod_cidr 10.244.0.0/16 overlaps 10.244.3.0/24, which worker1 reaches by tun0: choose another pod_cidr.",
+    ),
+    (
+        {"networks": [{"network": "192.0.2.8/29", "device": "eth0", "address": "192.0.2.12"}]},
+        "worker1 (192.0.2.12) is on network 192.0.2.8/29 and cp1 on 192.0.2.0/24: nodes send pods' packets to each "
+        "other without a router, so put all of them on one network.",
+    ),
+    (
+        {"system": {"machine_id": "id of cp1"}},
+        "cp1 and worker1 are the same machine, or clones with one /etc/machine-id: name a machine once, and give a "
+        "clone its own (rm /etc/machine-id, systemd-machine-id-setup, reboot).",
+    ),
+    (
+        {"system": {"hostname": "cp1"}},
+        "cp1 and worker1 both have the host name cp1: give each its own (hostnamectl hostname NAME).",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "sentence"), BAD, ids=[str(change) for change, _ in BAD])
+def test_what_keeps_a_machine_from_being_a_node_is_said(change: dict[str, Any], sentence: str) -> None:
+    assert sentence in said(machine("worker1", **change))
+    assert sentence not in said(machine("worker1"))
+
+
+@pytest.mark.parametrize(
+    ("result", "sentence"),
+    [
+        (
+            {"unreachable": True, "msg": "Permission denied\n(publickey)"},
+            "worker1 is not reached by SSH (Permission denied (publickey)): check ansible_host, ansible_user and the "
+            "key, and log in once by hand so that its host key is known.",
+        ),
+        (
+            {"failed": False, "msg": "Missing sudo password"},
+            "worker1 does not let its user become root (Missing sudo password): let ansible_user use sudo, and give "
+            "its password with scripts/up.sh -K if it needs one.",
+        ),
+        (
+            {"failed": False, "module_stderr": "/bin/sh: 1: /usr/bin/python3: not found"},
+            "worker1 could not be looked at (/bin/sh: 1: /usr/bin/python3: not found): install Python 3 on it "
+            "(apt install python3).",
+        ),
+    ],
+)
+def test_a_machine_that_cannot_be_looked_at_is_named(result: dict[str, Any], sentence: str) -> None:
+    assert said(result) == [sentence]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"memory_mib": 2900},
+        {"system": {"version": "13"}},
+        {"system": {"id": "ubuntu", "version": "24.04"}},
+        {"system": {"id": "ubuntu", "version": "26.04"}},
+        {"ahead": 21.0},
+    ],
+)
+def test_good_machines_pass(change: dict[str, Any]) -> None:
+    assert said(machine("worker1", **change)) == []
+
+
+def test_what_a_node_of_ours_runs_is_not_a_stranger_there() -> None:
+    """A second run meets the kubelet on its port and the pods of other nodes behind routes of the cluster."""
+    networks = [*machine("worker1")["networks"], {"network": "10.244.1.0/24", "device": "eth0", "address": ""}]
+    change = {"taken": {"10250": "kubelet"}, "networks": networks, "free_mib": {"/var/lib": 5 * GIB}}
+    assert said(machine("worker1", missing=MARKS[1:], **change)) == []
+    assert len(said(machine("worker1", **change))) == 3
+
+
+def test_every_finding_is_said_at_once() -> None:
+    assert len(said(machine("worker1", cpus=1, swap_mib=GIB, uid=1000))) == 3
+
+
+def test_a_peer_that_refuses_is_reached() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        peer = f"127.0.0.1:{free.getsockname()[1]}"
+        assert probe.reach(peer) == (peer, "")
+        free.listen()
+        assert probe.reach(peer) == (peer, "")
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [(OSError(113, "No route to host"), "no route to host"), (TimeoutError("timed out"), "no answer")],
+)
+def test_a_peer_behind_a_firewall_is_not_reached(monkeypatch: pytest.MonkeyPatch, error: OSError, why: str) -> None:
+    def refuse(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(probe.socket, "create_connection", refuse)
+    assert probe.reach("192.0.2.11:6443") == ("192.0.2.11:6443", why)
+
+
+def test_networks_are_read_from_routes() -> None:
+    routes = [
+        {"dst": "default", "gateway": "192.0.2.1", "dev": "eth0"},
+        {"dst": "192.0.2.0/24", "dev": "eth0", "prefsrc": "192.0.2.2"},
+        {"dst": "10.244.1.0/24", "gateway": "192.0.2.3", "dev": "eth0"},
+        {"type": "blackhole", "dst": "198.51.100.0/24"},
+        {"dst": "203.0.113.7", "dev": "eth0"},
+    ]
+    assert probe.networks(routes) == [
+        {"network": "192.0.2.0/24", "device": "eth0", "address": "192.0.2.2"},
+        {"network": "10.244.1.0/24", "device": "eth0", "address": ""},
+    ]
+
+
+def test_swap_is_summed() -> None:
+    assert probe.swap_mib("Filename Type Size Used Priority\n/dev/sda2 partition 2097152 0 -2\n") == 2048
+    assert probe.swap_mib("Filename Type Size Used Priority\n") == 0
+
+
+def test_the_kernel_and_the_system_of_this_machine_are_read() -> None:
+    kernel, system = probe.kernel(), probe.system()
+    assert isinstance(kernel["cgroup_v2"], bool)
+    assert kernel["nofile"] > 0
+    assert kernel["nproc"] > 0
+    assert kernel["inotify_instances"] > 0
+    assert system["id"]
+    assert '"' not in system["name"]
+
+
+def test_a_name_that_is_nobody_s_is_unknown() -> None:
+    assert probe.unknown(["localhost", "nobody.invalid"]) == ["nobody.invalid"]

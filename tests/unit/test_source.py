@@ -1,0 +1,56 @@
+"""auto goes on with what made the cache, and takes upstream only if all of it answers and can be checked."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+SPEC = importlib.util.spec_from_file_location(
+    "source", Path(__file__).resolve().parents[2] / "plugins/filter/source.py"
+)
+assert SPEC
+assert SPEC.loader
+plugin = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(plugin)
+
+ANSWERS = [
+    {"item": "https://dl.example.org/kubeadm", "status": 200},
+    {"item": "https://example.org/v2/", "status": 401},
+]
+SILENT = {"item": "https://charts.example.org/a.tgz", "status": -1, "msg": "no route"}
+REFUSED = {"item": "https://charts.example.org/a.tgz", "status": 403}
+
+
+@pytest.mark.parametrize(
+    ("cached", "unpinned", "answers", "source", "reason"),
+    [
+        ("", [], ANSWERS, "upstream", "all its releases and registries answer"),
+        ("", [], [*ANSWERS, SILENT], "registries", "https://charts.example.org/a.tgz does not answer"),
+        ("", [], [*ANSWERS, REFUSED], "registries", "https://charts.example.org/a.tgz does not answer"),
+        ("", ["a.tgz"], [], "registries", "upstream has no checksum of a.tgz"),
+        ("upstream", [], [], "upstream", "the programs in the cache are from there"),
+        ("registries", ["a.tgz"], [], "registries", "the programs in the cache are from there"),
+    ],
+)
+def test_auto_chooses_and_says_why(
+    cached: str, unpinned: list[str], answers: list[dict[str, object]], source: str, reason: str
+) -> None:
+    assert plugin.source_choice(cached, unpinned, answers) == {"source": source, "reason": reason}
+
+
+@pytest.mark.parametrize(
+    ("made", "source"),
+    [("upstream/kubeadm-0123/kubeadm", "upstream"), ("go/programs/kubeadm-0123", "registries"), ("other/kubeadm", "")],
+)
+def test_the_cache_tells_what_made_it(tmp_path: Path, made: str, source: str) -> None:
+    (tmp_path / made).parent.mkdir(parents=True)
+    (tmp_path / made).touch()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/kubeadm").symlink_to(tmp_path / made)
+    assert plugin.cached_source(str(tmp_path / "bin/kubeadm"), str(tmp_path)) == source
+
+
+def test_an_empty_cache_tells_nothing(tmp_path: Path) -> None:
+    assert plugin.cached_source(str(tmp_path / "bin/kubeadm"), str(tmp_path)) == ""
