@@ -266,8 +266,11 @@ class TestConfiguration:
             assert container["readinessProbe"]["periodSeconds"] == 1
             assert container["readinessProbe"]["httpGet"]["port"] == 8788
 
-    def test_routes_of_the_controller_are_those_that_the_feed_takes(self, rendered: Rendered, tmp_path: Any) -> None:
+    def test_routes_of_the_controller_are_those_that_the_feed_takes(
+        self, rendered: Rendered, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         pytest.importorskip("dask_gateway_server")
+        monkeypatch.syspath_prepend(str(ROOT / "images" / "dask-gateway" / "src"))
         from dask_gateway_server.backends.kubernetes.controller import KubeController
         from z2jh_dask_gateway.feed import arguments
         from z2jh_dask_gateway.routes import route_of

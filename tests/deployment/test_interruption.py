@@ -24,11 +24,11 @@ pytestmark = [pytest.mark.life, pytest.mark.timeout(5400)]
 # Tasks, in the order of a run, in the middle of which it is killed: those that a second run must find half done.
 POINTS = (
     "Containers | Run each node",
-    "Install its certificate and key",
-    "Start the registry",
-    "Configure containerd",
+    "Write those that differ",
+    "Start the services",
+    "Restart those that began before their files were written",
     "Install the Kubernetes programs",
-    "Say where the API servers are",
+    "Say where the API servers are, and run HAProxy",
     "Write kubeadm's configuration",
     "Init | Run kubeadm init",
     "Ask the cluster for this control plane",
@@ -111,7 +111,7 @@ def test_a_run_that_is_killed_and_run_again_ends_as_one_that_was_not(cluster: Cl
     down()
     assert of_platform() == []
     # Half a cluster is removed as a whole one is.
-    assert kill_run_at("Start the registry")
+    assert kill_run_at("Start the services")
     assert set(of_platform()) == nodes
     down()
     assert of_platform() == []
