@@ -37,15 +37,17 @@ shell_scripts() { git ls-files -z --cached --others --exclude-standard '*.sh' .c
 
 use_venv test
 export ANSIBLE_HOME=${ANSIBLE_HOME:-$cache_dir/ansible} PATH="$PATH:$cache_dir/bin" PYTHONDONTWRITEBYTECODE=1
-# Two at a time: ansible-lint takes about as long as the rest.
-run ansible-lint ansible-lint --offline --strict --nocolor -q &
+# Two at a time: these two take about as long as the rest.
+{
+    run ansible-lint ansible-lint --offline --strict --nocolor -q
+    run image-tests image_tests
+} &
 run yamllint yamllint --strict .
 run ruff-check ruff check --no-cache .
 run ruff-format ruff format --no-cache --check .
 run shellcheck shell_scripts
 run mypy types
 run unit-tests pytest tests/unit tests/notebooks
-run image-tests image_tests
 run helm provide_helm
 run chart-tests pytest --numprocesses 2 tests/charts
 wait

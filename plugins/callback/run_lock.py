@@ -78,6 +78,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
                 self._display.display(f"{who}: wait until it has ended, then run again.", color="red", stderr=True)
                 # An exception would only be a warning.
                 sys.exit(1)
+        # No other run is at work, so a run that was killed while it read a secret left these.
+        for stale in (CHECKOUT / "state" / "secrets").glob("*.ansible_lockfile"):
+            stale.unlink(missing_ok=True)
 
     @staticmethod
     def _place(playbook: Any) -> str:

@@ -52,6 +52,7 @@ DECISIONS: dict[str, tuple[list[dict[str, Any]], list[str], str, list[str]]] = {
     "nothing-yet": ([NOTHING], [], "cp1", []),
     "one": ([MEMBER], ["cp1"], "cp1", []),
     "init-cut-off": ([NOT_FOUND], [], "cp1", []),
+    "names-deleted": ([NOT_FOUND] * 3, [], "cp1", []),
     "label-removed": ([NO_LABEL], [], "cp1", []),
     "three-new": ([NOTHING] * 3, [], "cp1", ["cp2", "cp3"]),
     "one-grows": ([MEMBER, NOTHING, NOTHING], ["cp1"], "cp1", ["cp2", "cp3"]),
