@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from loading import load
 
-SOURCE = Path(__file__).parents[2] / "plugins/filter/certificates.py"
-_spec = importlib.util.spec_from_file_location("certificates", SOURCE)
-assert _spec is not None
-assert _spec.loader is not None
-plugin = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(plugin)
+plugin = load("plugins/filter/certificates.py")
 
 WANTED = {"name": "hub", "subject_alt_name": ["DNS:hub.z2jh.test"]}
 

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from loading import CHECKOUT, load
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-SPEC = importlib.util.spec_from_file_location("z2jh_settings", CHECKOUT / "plugins/filter/settings.py")
-assert SPEC
-assert SPEC.loader
-settings = importlib.util.module_from_spec(SPEC)
-__import__("sys").modules[SPEC.name] = settings
-SPEC.loader.exec_module(settings)
+settings = load("plugins/filter/settings.py")
 
 STANDIN = "https://github.z2jh.test:8444"
 GOOD: dict[str, Any] = {
