@@ -18,6 +18,7 @@ GOOD: dict[str, Any] = {
     "hub_port": 8443,
     "hub_certificate": "",
     "hub_certificate_key": "",
+    "hub_certificate_ca": "",
     "github_standin_hostname": "github.z2jh.test",
     "github_standin_port": 8444,
     "github_url": STANDIN,
@@ -89,6 +90,10 @@ BAD = [
     (
         {"hub_certificate": "/etc/ssl/hub.pem"},
         "hub_certificate_key is empty: a certificate and its key are given both, or neither.",
+    ),
+    (
+        {"hub_certificate_ca": "/etc/ssl/ca.pem"},
+        "hub_certificate_ca is set and hub_certificate is not: give the certificate too, or leave it empty.",
     ),
     (
         {"hub_certificate_key": "/etc/ssl/hub.key"},
