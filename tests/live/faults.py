@@ -11,6 +11,7 @@ from kubernetes import client
 
 from live.cluster import HUB_NAMESPACE, Cluster, Pod
 from live.nodes import run_on
+from live.people import Person
 from live.platform import Platform
 from live.polling import until
 
@@ -57,6 +58,14 @@ def hub_serves(platform: Platform) -> bool:
 def until_hub_serves(platform: Platform) -> None:
     """Wait until the hub answers."""
     until("the hub answers", lambda: hub_serves(platform), HUB_SECONDS, every=0.2)
+
+
+def leads_to_server(person: Person) -> bool:
+    """Say whether a request to a person's server is answered by it; the hub redirects what has no route."""
+    with suppress(httpx.TransportError):
+        answer = person.http.get(f"/user/{person.name}/api", timeout=2, follow_redirects=False)
+        return answer.status_code == 200 and "version" in answer.text
+    return False
 
 
 def renew(platform: Platform, cluster: Cluster, selector: str) -> None:
