@@ -6,7 +6,7 @@ import time
 
 import pytest
 from live.cluster import Cluster
-from live.faults import HUB, api_server_answers, no_api_server, process, restarts, until_hub_serves
+from live.faults import HUB, api_server_answers, container, no_api_server, restarts, until_hub_serves
 from live.platform import Platform
 from live.polling import until
 from live.work import Work
@@ -51,7 +51,7 @@ def test_work_goes_on_and_the_hub_is_whole_afterwards(cluster: Cluster, work: Wo
 def test_a_hub_that_starts_meanwhile_forgets_nobody(
     platform: Platform, cluster: Cluster, fresh_hub: None, work: Work
 ) -> None:
-    hub, nodes = process(cluster, HUB), cluster.ready_nodes()
+    hub, nodes = container(cluster, HUB), cluster.ready_nodes()
     with no_api_server(cluster):
         hub.signal()
         until_hub_serves(platform)

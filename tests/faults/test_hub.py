@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from live.cluster import HUB_NAMESPACE, Cluster
-from live.faults import HUB, hub_serves, process, restarts, until_hub_serves
+from live.faults import HUB, container, hub_serves, restarts, until_hub_serves
 from live.people import Person
 from live.platform import Platform
 from live.polling import until
@@ -25,7 +25,7 @@ PHASES: dict[str, Callable[[list[Any]], bool]] = {
 
 
 def test_whoever_works_notices_nothing(platform: Platform, cluster: Cluster, fresh_hub: None, work: Work) -> None:
-    process(cluster, HUB).signal()
+    container(cluster, HUB).signal()
     # Control: the hub is away.
     assert not hub_serves(platform)
     until("the hub is back", lambda: work.goes_on() or hub_serves(platform), AWAY_SECONDS)
@@ -44,7 +44,7 @@ def test_whoever_starts_a_server_gets_it(
 
     edwin.ask_for_server("minimal")
     until(f"the start is {phase}", lambda: PHASES[phase](pods()), 30, every=0.05)
-    process(cluster, HUB).signal()
+    container(cluster, HUB).signal()
     assert not hub_serves(platform)
     until_hub_serves(platform)
 
@@ -64,7 +64,7 @@ def test_whoever_starts_a_server_gets_it(
 def test_a_hub_that_stands_still_is_restarted(
     platform: Platform, cluster: Cluster, fresh_hub: None, work: Work
 ) -> None:
-    process(cluster, HUB).signal("SIGSTOP")
+    container(cluster, HUB).signal("SIGSTOP")
     assert not hub_serves(platform)
     end = time.monotonic() + 30
     while time.monotonic() < end:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from live.cluster import Cluster
-from live.faults import PROXY, leads_to_server, process, renew
+from live.faults import PROXY, container, leads_to_server, renew
 from live.platform import Platform
 from live.polling import until
 from live.work import Work
@@ -16,7 +16,7 @@ def test_routes_are_back_soon(platform: Platform, cluster: Cluster, work: Work) 
     renew(platform, cluster, PROXY)
     until("the routes are there", lambda: leads_to_server(work.person), BACK_SECONDS)
     work.kernel.connect_again()
-    process(cluster, PROXY).signal()
+    container(cluster, PROXY).signal()
     # Control: the proxy that knew the way is gone.
     work.kernel.wait_until_dropped()
     until("the proxy leads to the server again", lambda: leads_to_server(work.person), BACK_SECONDS, every=0.2)

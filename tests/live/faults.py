@@ -22,23 +22,23 @@ MANIFESTS = "/etc/kubernetes/manifests"
 
 
 @dataclass(frozen=True)
-class Process:
-    """The first process of a container, as its node sees it."""
+class Container:
+    """A container that runs, as its node sees it."""
 
     node: str
-    container: str
+    name: str
 
     def signal(self, signal: str = "SIGKILL") -> None:
-        """Send it a signal from outside, which it can neither catch nor ignore."""
-        run_on(self.node, "ctr", "--namespace=k8s.io", "tasks", "kill", f"--signal={signal}", self.container)
+        """Send all its processes a signal from outside."""
+        run_on(self.node, "ctr", "--namespace=k8s.io", "tasks", "kill", "--all", f"--signal={signal}", self.name)
 
 
-def process(cluster: Cluster, selector: str) -> Process:
-    """Return the process of the pod that has these labels, in its first container."""
+def container(cluster: Cluster, selector: str) -> Container:
+    """Return the first container of the pod that has these labels."""
     pod = cluster.pod(selector)
     found = cluster.core.read_namespaced_pod(pod.name, pod.namespace)
-    container = found.status.container_statuses[0].container_id.removeprefix("containerd://")
-    return Process(found.spec.node_name, container)
+    name = found.status.container_statuses[0].container_id.removeprefix("containerd://")
+    return Container(found.spec.node_name, name)
 
 
 def restarts(cluster: Cluster, selector: str) -> int:
