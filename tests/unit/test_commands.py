@@ -111,7 +111,7 @@ def test_the_readmes_of_roles_are_current() -> None:
     assert _run("python3", "scripts/role_readmes.py", "--check").stderr == ""
 
 
-@pytest.mark.parametrize("lock", ["ansible", "test"])
+@pytest.mark.parametrize("lock", ["ansible", "checkov", "test"])
 def test_every_package_of_a_lock_has_a_hash(lock: str) -> None:
     text = (CHECKOUT / f"requirements/{lock}.txt").read_text()
     requirements = re.findall(r"^[a-z0-9][^\n]*==[^\n]*", text, re.MULTILINE)
