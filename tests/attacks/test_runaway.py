@@ -44,10 +44,15 @@ used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(json.dumps([time.monotonic() - begin, used.ru_utime + used.ru_stime]))
 """
 
-# Takes that many MiB of disk.
-FILL = """
-import os, sys
-os.posix_fallocate(os.open("/tmp/fill", os.O_CREAT | os.O_WRONLY), 0, int(sys.argv[1]) << 20)
+# Takes that many MiB of disk for a file; prints how it ended.
+TAKE = """
+import errno, os, sys
+file = os.open(os.path.expanduser(sys.argv[1]), os.O_CREAT | os.O_WRONLY)
+try:
+    os.posix_fallocate(file, 0, int(sys.argv[2]) << 20)
+    print("taken")
+except OSError as error:
+    print(errno.errorcode[error.errno])
 """
 
 
@@ -106,11 +111,26 @@ def test_processor(cluster: Cluster, edwin: Person, ada: Person) -> None:
     assert used < 1.2 * passed
 
 
+def test_home(cluster: Cluster, edwin: Person, ada: Person) -> None:
+    """A home is a file system of the size of its claim, which the disk has much more of."""
+    pod, file = cluster.server_of("edwin"), "~/.z2jh-taken"
+    disk, home = (
+        int(pod.run("df", "--block-size=1M", "--output=size", path).split()[-1]) for path in ("/", "/home/jovyan")
+    )
+    assert home < disk
+    assert pod.python(TAKE, file, "100").strip() == "taken"
+    assert pod.python(TAKE, file, str(home)).strip() == "ENOSPC"
+    pod.run("sh", "-c", f"rm {file}")
+    assert pod.python(TAKE, file, "100").strip() == "taken"
+    pod.run("sh", "-c", f"rm {file}")
+    goes_on(ada)
+
+
 def test_disk(cluster: Cluster, edwin: Person, ada: Person) -> None:
     """The disk beneath a pod's own files is the node's."""
     pod = cluster.server_of("edwin")
-    pod.python(FILL, "100")
-    pod.python(FILL, "5000")
+    assert pod.python(TAKE, "/tmp/taken", "100").strip() == "taken"
+    assert pod.python(TAKE, "/tmp/taken", "5000").strip() == "taken"
     core = cluster.core
 
     def evicted() -> bool:
