@@ -63,8 +63,8 @@ class Machines:
     def add(self, name: str, number: int) -> None:
         """Switch a new machine on, and log in once, as an operator does, so that its host key is known."""
         self.addresses[name] = f"{self.subnet}.{number}"
-        # /var is a real file system, as containerd's overlayfs needs; runc and the limits are what a hybrid cgroup layout
-        # and a machine without CAP_SYS_RESOURCE allow.
+        # /var is a real file system, as containerd's overlayfs needs; runc and the limits are what the control groups
+        # of version 1 and a machine without CAP_SYS_RESOURCE allow.
         podman(
             *("run", "--detach", "--runtime=runc", "--privileged", "--systemd=always", "--cgroupns=private"),
             *("--ulimit=nofile=20000:20000", "--ulimit=nproc=32768:32768", f"--memory={self.gib}g"),

@@ -1,10 +1,11 @@
-"""Place hosts: machines that are reached by SSH alone become a platform, grow, lose a control plane, and are given back.
+"""Place hosts: machines that are reached by SSH alone become a platform, grow, lose one, and are given back.
 
-One test, as each step is of the platform that the one before has left. About half an hour on two cores, with the programs cached.
+One test, as each step is of the platform that the one before has left.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -18,7 +19,7 @@ pytestmark = [pytest.mark.life, pytest.mark.timeout(5400)]
 PORT = 30443
 # What a machine that is no node (any more) has none of.
 TRACES = {
-    "files": "ls -d /etc/kubernetes /var/lib/etcd /var/lib/kubelet /var/lib/z2jh* /etc/z2jh-registry /usr/local/bin/kube* || true",
+    "files": "ls -d /etc/kubernetes /etc/z2jh* /var/lib/etcd /var/lib/kubelet /var/lib/z2jh* /usr/local/bin/* || true",
     "units": 'ls /etc/systemd/system | grep -E "z2jh|kubelet" || true',
     "interfaces": 'ip -oneline link | grep -E "cilium|lxc" || true',
     "routes": "ip route show root 10.244.0.0/16",
@@ -118,7 +119,7 @@ def lose_the_first_control_plane(site: Site) -> None:
     machines = site.machines
     machines.cut_off("cp1")
     for name in ("cp2", "cp3", "worker1", "worker2"):
-        until(f"the endpoint of {name} answers", lambda name=name: answers(site, name), 60)
+        until(f"the endpoint of {name} answers", partial(answers, site, name), 60)
     # Written, not only read: etcd has a leader.
     kubectl = "kubectl --kubeconfig=/etc/kubernetes/admin.conf --request-timeout=30s"
     machines.run(
