@@ -66,7 +66,7 @@ class Site:
             f'ansible_ssh_common_args="-o UserKnownHostsFile={self.machines.known_hosts}"',
         ]
         text = text.replace("ansible_user=admin\n", "\n".join(["ansible_user=admin", *ssh, ""]))
-        files = {"hub_certificate": "hub.crt", "hub_certificate_key": "hub.key", "summary_ca": "ca.crt"}
+        files = {"hub_certificate": "hub.crt", "hub_certificate_key": "hub.key", "hub_certificate_ca": "ca.crt"}
         text += "".join(f"{name}={self.folder / file}\n" for name, file in files.items())
         path = self.checkout / "hosts"
         path.write_text(text)

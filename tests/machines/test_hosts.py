@@ -5,6 +5,7 @@ One test, as each step is of the platform that the one before has left.
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
@@ -80,6 +81,14 @@ def see_nodes(site: Site, *names: str) -> None:
     assert set(site.cluster.node_addresses()) == set(names)
 
 
+def see_thresholds(site: Site) -> None:
+    """See that a kubelet keeps its machine's disk from becoming full."""
+    kubectl = "kubectl --kubeconfig=/etc/kubernetes/admin.conf"
+    said = json.loads(site.machines.run("cp1", f"{kubectl} get --raw=/api/v1/nodes/worker1/proxy/configz"))
+    assert said["kubeletconfig"]["evictionHard"]["nodefs.available"] == "10%"
+    assert said["kubeletconfig"]["imageGCHighThresholdPercent"] == 85
+
+
 def add_worker(site: Site) -> None:
     """Name one worker more."""
     site.machines.add("worker2", 22)
@@ -134,11 +143,22 @@ def lose_the_first_control_plane(site: Site) -> None:
     assert members(site, "cp1") == 3
 
 
+def replace_a_control_plane(site: Site) -> None:
+    """Lose one for good: its line names another machine."""
+    site.machines.cut_off("cp3")
+    site.machines.add("cp4", 14)
+    site.write_inventory(["cp1", "cp2", "cp4"], ["worker1", "worker2"])
+    see_change(site)
+    see_nodes(site, "cp1", "cp2", "cp4", "worker1", "worker2")
+    assert site.cluster.control_planes() == ["cp1", "cp2", "cp4"]
+    assert members(site, "cp4") == 3
+
+
 def give_back(site: Site) -> None:
     """Take the cluster off all machines; what is left is what their packages brought."""
     site.down()
     assert not (site.checkout / "state").exists()
-    for name in site.machines.addresses:
+    for name in ("cp1", "cp2", "cp4", "worker1", "worker2"):
         assert traces(site.machines, name) == {}, name
     # Again: there is nothing to remove.
     assert "changed=0" in site.down()
@@ -151,11 +171,13 @@ def test_machines_become_a_platform_grow_lose_one_and_are_given_back(site: Site)
     see_change(site)
     see_nodes(site, "cp1", "worker1")
     see_sign_in(site)
+    see_thresholds(site)
     see_nothing_change(site)
     see_nothing_change(site, "--check")
     add_worker(site)
     grow_to_three_control_planes(site)
     see_nothing_change(site)
     lose_the_first_control_plane(site)
+    replace_a_control_plane(site)
     see_nothing_change(site)
     give_back(site)
