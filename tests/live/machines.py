@@ -72,6 +72,15 @@ class Machines:
             *(f"--volume={name}-var:/var", f"--volume={self.key}.pub:/home/{USER}/.ssh/authorized_keys:ro"),
             self.image,
         )
+        self._booted(name)
+
+    def _booted(self, name: str) -> None:
+        """Wait until a machine lets its user in.
+
+        With cgroup v1 all containers share one tree of systemd's control groups, and a systemd that shuts down, of another
+        container too, removes what is empty in it: the place of this one, unless a process is in it.
+        """
+        podman("exec", "--detach", name, "sleep", "infinity")
         until(f"{name} lets its user in", lambda: self._ssh(name, "true").returncode == 0, 60)
 
     def _ssh(self, name: str, *command: str) -> subprocess.CompletedProcess[str]:
@@ -92,16 +101,13 @@ class Machines:
         return done.stdout
 
     def cut_off(self, name: str) -> None:
-        """Take a machine its power.
-
-        Never `podman stop`: a systemd that shuts down removes control groups that all containers share with cgroup v1.
-        """
+        """Take a machine its power. Never `podman stop`: see `_booted`."""
         podman("kill", name)
 
     def switch_on(self, name: str) -> None:
         """Give a machine its power back."""
         podman("start", name)
-        until(f"{name} lets its user in", lambda: self._ssh(name, "true").returncode == 0, 60)
+        self._booted(name)
 
     def remove(self) -> None:
         """Remove all machines with their disks."""
