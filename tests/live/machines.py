@@ -77,7 +77,7 @@ class Machines:
     def _booted(self, name: str) -> None:
         """Wait until a machine lets its user in.
 
-        With cgroup v1 all containers share one tree of systemd's control groups, and a systemd that shuts down, of another
+        With cgroup v1 all containers share one tree of control groups of systemd, and one that shuts down, of another
         container too, removes what is empty in it: the place of this one, unless a process is in it.
         """
         podman("exec", "--detach", name, "sleep", "infinity")
