@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -16,6 +17,11 @@ from live.runs import Run, up
 
 EXAMPLE = ROOT / "hosts.ssh.example"
 HUB = "hub.example.org"
+KUBELET = {
+    "evictionHard": {"nodefs.available": "1Gi", "imagefs.available": "1Gi", "memory.available": "100Mi"},
+    "imageGCHighThresholdPercent": 100,
+    "imageGCLowThresholdPercent": 99,
+}
 ETC_HOSTS = Path("/etc/hosts")
 
 
@@ -68,6 +74,8 @@ class Site:
         text = text.replace("ansible_user=admin\n", "\n".join(["ansible_user=admin", *ssh, ""]))
         files = {"hub_certificate": "hub.crt", "hub_certificate_key": "hub.key", "hub_certificate_ca": "ca.crt"}
         text += "".join(f"{name}={self.folder / file}\n" for name, file in files.items())
+        # The disk is shared with the machine of the tests: what is free on it is not the kubelets' to judge.
+        text += f"control_plane_kubelet={json.dumps(KUBELET)}\n"
         path = self.checkout / "hosts"
         path.write_text(text)
         return path
