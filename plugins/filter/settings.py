@@ -65,6 +65,7 @@ PLACEHOLDER = re.compile(r"change.?me|xxx+|todo|secret|password|<.*>|your.*", re
 GROUPS = ("all", "ungrouped", "local", "hosts", "cluster", "control_plane", "workers")
 OF_ANSIBLE = ("ansible_", "inventory_dir", "inventory_file")
 SMALLEST_NODE_BLOCK = 24
+NODE_PORT, NODE_PORT_HTTP = 30443, 30080
 STANDIN_CLIENT_ID = "z2jh-local"
 HELM_VALUES = Path(__file__).resolve().parents[2] / "helm-values" / "jupyterhub.yml"
 LONGEST_ANNOUNCEMENT = 500
@@ -245,6 +246,7 @@ SETTINGS = (
     Setting("artifact_source", _choice("auto", "upstream", "registries")),
     Setting("hub_hostname", _hostname),
     Setting("hub_port", _port),
+    Setting("hub_http_port", _port),
     Setting("hub_certificate", _file),
     Setting("hub_certificate_key", _file),
     Setting("github_standin_hostname", _hostname),
@@ -377,8 +379,13 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
         yield "github_allowed_organizations is empty, so nobody could sign in: name one, as in ['my-organization']."
     if local and values["hub_hostname"] == values["github_standin_hostname"]:
         yield "hub_hostname and github_standin_hostname are the same: sign-in needs two names."
-    if local and int(values["hub_port"]) == int(values["github_standin_port"]):
-        yield f"hub_port and github_standin_port are both {values['hub_port']}: give each its own port."
+    for one, other in combinations(("hub_port", "hub_http_port", "github_standin_port")[: 3 if local else 2], 2):
+        if int(values[one]) == int(values[other]):
+            yield f"{one} and {other} are both {values[one]}: give each its own port."
+    if not local and int(values["hub_port"]) == NODE_PORT_HTTP:
+        yield f"hub_port must not be {NODE_PORT_HTTP}, which is the nodes' port for http: choose another one."
+    if not local and int(values["hub_http_port"]) == NODE_PORT:
+        yield f"hub_http_port must not be {NODE_PORT}, which is the nodes' port for https: choose another one."
 
 
 def _grouped(groups: Iterable[str], place: str) -> Iterator[str]:

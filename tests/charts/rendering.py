@@ -42,7 +42,9 @@ VARIABLES: Values = {
         )
     },
     "hub_url": "https://hub.z2jh.test:8443",
+    "hub_port": 8443,
     "hub_node_port": 30443,
+    "hub_http_node_port": 30080,
     "github_url": "https://github.z2jh.test:8444",
     "github_client_id": "sample-client",
     "github_client_secret": "sample-secret",

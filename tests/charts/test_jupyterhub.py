@@ -98,11 +98,12 @@ def test_the_objects_of_upstream(objects: Rendered) -> None:
     }
 
 
-def test_place_hosts_opens_one_port_of_the_nodes_and_has_no_stand_ins(template: Template) -> None:
-    objects = template("jupyterhub", render_values("jupyterhub.yml", "jupyterhub.hosts.yml", hub_node_port=31000))
+def test_place_hosts_opens_ports_of_the_nodes_and_has_no_stand_ins(template: Template) -> None:
+    values = render_values("jupyterhub.yml", "jupyterhub.hosts.yml", hub_node_port=31000, hub_http_node_port=31001)
+    objects = template("jupyterhub", values)
     service = objects.one("Service", "proxy-public")["spec"]
     assert service["type"] == "NodePort"
-    assert [port["nodePort"] for port in service["ports"]] == [31000]
+    assert [port["nodePort"] for port in service["ports"]] == [31000, 31001]
     text = json.dumps(list(objects))
     assert "archive.svc" not in text
     assert "github-standin" not in text
@@ -231,6 +232,15 @@ def test_proxy_serves_https_from_the_secret(objects: Rendered) -> None:
     assert spec["containers"][0]["readinessProbe"]["httpGet"]["scheme"] == "HTTPS"
     # The proxy reads its certificate once, so a new one must change its pod.
     assert "z2jh.internal/certificate" in pods(objects)["proxy"]["metadata"]["annotations"]
+
+
+def test_http_leads_to_the_port_that_people_open(objects: Rendered) -> None:
+    command = pods(objects)["proxy"]["spec"]["containers"][0]["command"]
+    # Upstream's own flag comes first, and the proxy takes the last.
+    assert [flag for flag in command if flag.startswith("--redirect-to=")] == [
+        "--redirect-to=443",
+        "--redirect-to=8443",
+    ]
 
 
 def test_proxy_without_https(template: Template, values: Values) -> None:

@@ -23,6 +23,7 @@ GOOD: dict[str, Any] = {
     "artifact_source": "auto",
     "hub_hostname": "hub.z2jh.test",
     "hub_port": 8443,
+    "hub_http_port": 8080,
     "hub_certificate": "",
     "hub_certificate_key": "",
     "github_standin_hostname": "github.z2jh.test",
@@ -88,6 +89,17 @@ BAD = [
     ({"hub_port": True}, "hub_port must be a port number from 1 to 65535, not True."),
     ({"hub_port": 8443.5}, "hub_port must be a port number from 1 to 65535, not 8443.5."),
     ({"hub_port": "²"}, "hub_port must be a port number from 1 to 65535, not '²'."),
+    ({"hub_http_port": "http"}, "hub_http_port must be a port number from 1 to 65535, not 'http'."),
+    ({"hub_http_port": 8443}, "hub_port and hub_http_port are both 8443: give each its own port."),
+    ({"hub_http_port": "8444"}, "hub_http_port and github_standin_port are both 8444: give each its own port."),
+    (
+        {**ELSEWHERE, "hub_port": 30080},
+        "hub_port must not be 30080, which is the nodes' port for http: choose another one.",
+    ),
+    (
+        {**ELSEWHERE, "hub_http_port": 30443},
+        "hub_http_port must not be 30443, which is the nodes' port for https: choose another one.",
+    ),
     ({"hub_port": 8444}, "hub_port and github_standin_port are both 8444: give each its own port."),
     (
         {"hub_certificate": "hub.pem", "hub_certificate_key": "/etc/ssl/hub.key"},
