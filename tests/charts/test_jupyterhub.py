@@ -109,7 +109,35 @@ def test_place_hosts_opens_ports_of_the_nodes_and_has_no_stand_ins(template: Tem
     assert "github-standin" not in text
 
 
-@pytest.mark.parametrize("name", ["jupyterhub.yml", "jupyterhub.local.yml", "jupyterhub.hosts.yml"])
+@pytest.mark.parametrize(
+    ("access", "service", "ports"),
+    [
+        ("LoadBalancer", "LoadBalancer", [(443, None), (80, None)]),
+        ("NodePort", "NodePort", [(443, 30443), (80, 30080)]),
+        ("Ingress", "ClusterIP", [(80, None)]),
+    ],
+)
+def test_ways_to_the_hub_in_place_existing(template: Template, access: str, service: str, ports: list[Any]) -> None:
+    files = ("jupyterhub.yml", "jupyterhub.existing.yml")
+    objects = template("jupyterhub", render_values(*files, existing_access=access, existing_ingress_class="nginx"))
+    spec = objects.one("Service", "proxy-public")["spec"]
+    assert (spec["type"], [(port["port"], port.get("nodePort")) for port in spec["ports"]]) == (service, ports)
+    assert ("anyone", 6443) in peers(objects.one("NetworkPolicy", "hub"), "egress")
+    ingresses = [item["spec"] for item in objects if item["kind"] == "Ingress"]
+    assert bool(ingresses) == (access == "Ingress")
+    for ingress in ingresses:
+        assert ingress["ingressClassName"] == "nginx"
+        assert ingress["tls"] == [{"hosts": ["hub.z2jh.test"], "secretName": "proxy-tls"}]
+        (rule,) = ingress["rules"]
+        assert rule["host"] == "hub.z2jh.test"
+        (path,) = rule["http"]["paths"]
+        assert (path["path"], path["pathType"]) == ("/", "Prefix")
+        assert path["backend"]["service"] == {"name": "proxy-public", "port": {"name": "http"}}
+
+
+@pytest.mark.parametrize(
+    "name", ["jupyterhub.existing.yml", "jupyterhub.yml", "jupyterhub.local.yml", "jupyterhub.hosts.yml"]
+)
 def test_values_name_keys_of_upstream_only(name: str) -> None:
     assert set(render_values(name)) <= UPSTREAM_TOP
 
@@ -337,7 +365,7 @@ def test_unknown_keys_are_refused(path: tuple[str, ...], values: Values) -> None
         ({"proxy": {"https": {"type": "letsencrypt"}}}, "https"),
         ({"hub": {"config": {"loadRoles": {}}}}, "loadRoles"),
         ({"hub": {"image": {"tag": ""}}}, "tag"),
-        ({"ingress": {"enabled": True}}, "ingress"),
+        ({"ingress": {"extraPaths": []}}, "extraPaths"),
     ],
 )
 def test_helm_refuses_what_the_chart_cannot_do(
