@@ -4,7 +4,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 INVENTORY=${INVENTORY:-hosts}
-cache_dir=$(sed -n 's/^cache_dir: *//p' group_vars/all/settings.yml)
+# As for Ansible, what the inventory says wins.
+cache_dir=$(cat group_vars/all/settings.yml "$INVENTORY" 2>/dev/null | sed -n 's/^ *cache_dir *[:=] *//p' | tail -n 1 | tr -d "\"'") || true
 
 say() { printf '%s\n' "$*" >&2; }
 die() {
@@ -20,6 +21,18 @@ missing_packages() {
     done
 }
 
+# apt_get LOG ARGUMENTS...: waits up to five minutes while another program, such as an automatic upgrade, holds a lock of apt's.
+apt_get() {
+    local log=$1 deadline=$((SECONDS + ${APT_LOCK_SECONDS:-300}))
+    shift
+    until LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >"$log" 2>&1; do
+        grep -q 'Could not get lock' "$log" || return 1
+        [ "$SECONDS" -lt "$deadline" ] || return 1
+        say "Waiting for another program that uses apt: $(grep -m 1 'Could not get lock' "$log")"
+        sleep 5
+    done
+}
+
 # Installs the packages listed in the files named. Asks apt nothing when all of them are there.
 install_packages() {
     local missing log
@@ -31,10 +44,10 @@ install_packages() {
     [ "$(id -u)" = 0 ] ||
         die "These Debian packages are missing and only root can install them: ${missing[*]}. Run as root (sudo make up)."
     say "Installing ${#missing[@]} Debian packages: ${missing[*]}"
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq || die "Debian's package mirror does not answer: look at the lines above and at /etc/apt/sources.list."
     log=$(mktemp)
-    apt-get install -qq --no-install-recommends -o Dpkg::Use-Pty=0 "${missing[@]}" >"$log" 2>&1 ||
+    apt_get "$log" update ||
+        die "apt-get update failed: $(tail -n 1 "$log") Look at /etc/apt/sources.list and whether its mirror answers (everything it said is in $log)."
+    apt_get "$log" install --no-install-recommends -o Dpkg::Use-Pty=0 "${missing[@]}" ||
         die "apt-get could not install ${missing[*]}: $(tail -n 1 "$log") (everything it said is in $log)"
     rm -f "$log"
 }

@@ -10,6 +10,7 @@ from ansible import constants
 from ansible.executor.task_result import CallbackTaskResult
 from ansible.playbook.play import Play
 from ansible.playbook.task import Task
+from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
 DOCUMENTATION = """
@@ -20,6 +21,7 @@ version_added: "1.0"
 author: z2jh
 description:
   - A phase is a role, or the tasks that a play has of its own. Each is one line with its time and how much it changed.
+  - A phase whose tasks are all skipped is not mentioned.
   - A phase that takes long says every few seconds' work which task it is at.
   - A failure is its message alone; C(-v) shows every task, as the default callback does.
 extends_documentation_fragment:
@@ -29,6 +31,9 @@ extends_documentation_fragment:
 
 # A task that began this many seconds after the last line is named, so that a long phase shows where it is.
 QUIET_SECONDS = 15.0
+
+# What Ansible puts before the tasks of each role.
+VALIDATION = "ansible.builtin.validate_argument_spec"
 
 
 def clock(seconds: float) -> str:
@@ -66,6 +71,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         self._phase = ""
         self._play = ""
         self._changed = 0
+        self._ran = False
         self._failed = False
 
     @property
@@ -78,12 +84,12 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
 
     def _end_phase(self) -> None:
         """Write the line of the phase that is over."""
-        if self._phase and not self._verbose:
+        if self._phase and (self._ran or self._failed) and not self._verbose:
             took = clock(time.monotonic() - self._phase_begin)
             changed = f"{self._changed} changed" if self._changed else "nothing to change"
             state, color = ("failed", constants.COLOR_ERROR) if self._failed else (changed, constants.COLOR_OK)
             self._say(f"{self._phase:<44} {took:>12}  {state}", color)
-        self._phase, self._changed = "", 0
+        self._phase, self._changed, self._ran = "", 0, False
 
     def v2_playbook_on_play_start(self, play: Play) -> None:
         """Begin a play; its name stands before those of its roles."""
@@ -109,11 +115,6 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         elif now - self._last_line > QUIET_SECONDS:
             self._say(f"  {clock(now - self._phase_begin):>10}  {task.get_name().rpartition(' : ')[2]}")
 
-    def v2_playbook_on_handler_task_start(self, task: Task) -> None:
-        """Count a handler to the phase that called it."""
-        if self._verbose:
-            super().v2_playbook_on_handler_task_start(task)
-
     def v2_playbook_on_include(self, included_file: Any) -> None:
         """Say nothing of included files."""
         if self._verbose:
@@ -122,6 +123,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
         """Count what changed, and pass on what a debug task says."""
         self._changed += bool(result.result.get("changed"))
+        self._ran |= not isinstance(result.task, TaskInclude) and result.task.action != VALIDATION
         if self._verbose:
             super().v2_runner_on_ok(result)
         elif result.task.action in constants._ACTION_DEBUG and "msg" in result.result:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import ipaddress
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -80,8 +82,29 @@ def certificates_to_sign(
     return [wanted for wanted in certificates if not _current(wanted, Path(folder), ca, latest)]
 
 
-def certificate_findings(certificate: str, key: str, hostname: str) -> list[str]:
-    """Say why a certificate (with its chain, PEM) and its key cannot serve a host name: one sentence, or none."""
+def _refusal(certificate: str, key: str, hostname: str, asking: ssl.SSLContext) -> str:
+    """Say why a client would refuse a server with this certificate: the two shake hands in memory."""
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = asking.wrap_bio(to_client, to_server, server_hostname=hostname)
+    try:
+        serving.load_cert_chain(certificate, key)
+        server = serving.wrap_bio(to_server, to_client, server_side=True)
+        for side in (client, server, client):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message
+    except ssl.SSLError as error:
+        return error.reason
+    return ""
+
+
+def certificate_findings(certificate: str, key: str, hostname: str, ca: str = "") -> list[str]:
+    """Say why a certificate (with its chain, PEM) and its key cannot serve a host name: one sentence, or none.
+
+    `ca` is the file of the CA that signed it; if empty, it has to be one that this machine trusts.
+    """
     try:
         first = x509.load_pem_x509_certificate(Path(certificate).read_bytes())
         names = {name.removeprefix("DNS:").lower() for name in _names(first)}
@@ -105,7 +128,18 @@ def certificate_findings(certificate: str, key: str, hostname: str) -> list[str]
         return [f"hub_certificate {certificate} is for {', '.join(sorted(names))}, not for {hostname} (hub_hostname)."]
     if first.not_valid_after_utc <= datetime.datetime.now(datetime.UTC):
         return [f"hub_certificate {certificate} ended on {first.not_valid_after_utc:%Y-%m-%d}: renew it."]
-    return []
+    try:
+        asking = ssl.create_default_context(cafile=ca or None)
+    except OSError:
+        return [f"hub_certificate_ca {ca} cannot be read or holds no certificate in PEM form: give such a file."]
+    refusal = _refusal(certificate, key, hostname, asking)
+    if not refusal:
+        return []
+    asker = f"who trusts {ca}" if ca else "this machine"
+    return [
+        f"hub_certificate {certificate} is refused by {asker} ({refusal}): add the certificates between it and its CA "
+        "to the file, or name the CA of your own that signed it as hub_certificate_ca."
+    ]
 
 
 class FilterModule:

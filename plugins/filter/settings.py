@@ -278,6 +278,7 @@ SETTINGS = (
     Setting("hub_http_port", _port),
     Setting("hub_certificate", _file),
     Setting("hub_certificate_key", _file),
+    Setting("hub_certificate_ca", _file),
     Setting("github_standin_hostname", _hostname),
     Setting("github_standin_port", _port),
     Setting("github_url", _https_url),
@@ -414,6 +415,8 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
         yield f"{lacking} is empty: a certificate and its key are given both, or neither."
     if values["place"] == "existing":
         yield from _of_existing(values)
+    if values["hub_certificate_ca"] and not values["hub_certificate"]:
+        yield "hub_certificate_ca is set and hub_certificate is not: give the certificate too, or leave it empty."
     if not values["github_allowed_organizations"]:
         yield "github_allowed_organizations is empty, so nobody could sign in: name one, as in ['my-organization']."
     if local and values["hub_hostname"] == values["github_standin_hostname"]:

@@ -71,3 +71,17 @@ def test_a_failure_that_is_rescued_is_no_failure_of_the_run(tmp_path: Path) -> N
 def test_verbose_shows_every_task(tmp_path: Path) -> None:
     _, said = _play(tmp_path, "    - {name: Run, ansible.builtin.command: 'true', changed_when: true}\n", "-v")
     assert "TASK [Run]" in said
+
+
+def test_nothing_is_said_of_a_phase_whose_tasks_are_all_skipped(tmp_path: Path) -> None:
+    (tmp_path / "inner.yml").write_text("- {name: Skip too, ansible.builtin.command: 'true', when: false}\n")
+    tasks = (
+        "    - {name: Skip, ansible.builtin.command: 'true', when: false}\n"
+        "    - {name: Skip each, ansible.builtin.command: 'true', loop: [1], when: false}\n"
+        f"    - {{name: Include, ansible.builtin.include_tasks: {tmp_path}/inner.yml}}\n"
+        "    - {name: Validate, ansible.builtin.validate_argument_spec: {argument_spec: {}}}\n"
+    )
+    code, said = _play(tmp_path, tasks)
+    assert code == 0
+    assert said.splitlines()[0] == ""
+    assert "Prepare" not in said

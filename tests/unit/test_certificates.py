@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from loading import load
 
-SOURCE = Path(__file__).parents[2] / "plugins/filter/certificates.py"
-_spec = importlib.util.spec_from_file_location("certificates", SOURCE)
-assert _spec is not None
-assert _spec.loader is not None
-plugin = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(plugin)
+plugin = load("plugins/filter/certificates.py")
 
 WANTED = {"name": "hub", "subject_alt_name": ["DNS:hub.z2jh.test"]}
 
@@ -116,7 +111,7 @@ def _write_key(
 @pytest.mark.parametrize("name", ["hub.example.org", "*.example.org", "HUB.example.org"])
 def test_a_given_certificate_for_the_hub_passes(tmp_path: Path, name: str) -> None:
     certificate, key, _ = _given(tmp_path, name)
-    assert plugin.certificate_findings(certificate, key, "hub.example.org") == []
+    assert plugin.certificate_findings(certificate, key, "hub.example.org", ca=certificate) == []
 
 
 def test_a_given_certificate_that_cannot_serve_is_refused(tmp_path: Path) -> None:
@@ -147,3 +142,22 @@ def test_a_given_certificate_that_cannot_serve_is_refused(tmp_path: Path) -> Non
     )
     certificate, key, _ = _given(tmp_path, "www.example.org", days=-1)
     assert said(certificate, key).startswith(f"hub_certificate {certificate} ended on 20")
+
+
+def test_a_given_certificate_of_a_ca_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    certificate, key, _ = _given(tmp_path, "hub.example.org")
+    [sentence] = plugin.certificate_findings(certificate, key, "hub.example.org")
+    assert sentence == (
+        f"hub_certificate {certificate} is refused by this machine (self-signed certificate): add the certificates "
+        "between it and its CA to the file, or name the CA of your own that signed it as hub_certificate_ca."
+    )
+    (tmp_path / "other").mkdir()
+    other, _, _ = _given(tmp_path / "other", "hub.example.org")
+    [sentence] = plugin.certificate_findings(certificate, key, "hub.example.org", ca=other)
+    assert sentence.startswith(
+        f"hub_certificate {certificate} is refused by who trusts {other} (self-signed certificate)"
+    )
+    for ca in (key, f"{tmp_path}/none"):
+        assert plugin.certificate_findings(certificate, key, "hub.example.org", ca=ca) == [
+            f"hub_certificate_ca {ca} cannot be read or holds no certificate in PEM form: give such a file."
+        ]

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
-CHECKOUT = Path(__file__).resolve().parents[2]
-
-
-def load(path: str) -> ModuleType:
-    """Load a plugin by its path."""
-    spec = importlib.util.spec_from_file_location(f"z2jh_{Path(path).stem}", CHECKOUT / "plugins" / path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
+from loading import load
 
 cluster, probe, registry = (
     load("filter/cluster.py"),

@@ -44,6 +44,52 @@ def test_a_missing_inventory_is_a_sentence() -> None:
     assert run.stderr == "Stopped: There is no inventory /nowhere/hosts, so there is nothing to remove.\n"
 
 
+@pytest.mark.parametrize("line", ["cache_dir=/srv/z2jh", "cache_dir: /srv/z2jh", 'cache_dir = "/srv/z2jh"'])
+def test_scripts_take_the_cache_that_the_inventory_names(tmp_path: Path, line: str) -> None:
+    (tmp_path / "hosts").write_text(f"[all:vars]\nplace=local\n{line}\n")
+    said = ". scripts/lib.sh; echo $cache_dir"
+    assert _run("bash", "-c", said, INVENTORY=f"{tmp_path}/hosts").stdout == "/srv/z2jh\n"
+    assert _run("bash", "-c", said, INVENTORY="/nowhere/hosts").stdout == "/var/cache/z2jh\n"
+
+
+# Stands in for apt-get: says what is in the file `says` and fails, until it has been called often enough.
+APT_GET = """#!/bin/sh
+echo "$@" >>"$STATE/calls"
+[ "$(wc -l <"$STATE/calls")" -lt "$TIMES" ] || exit 0
+cat "$STATE/says"
+exit 100
+"""
+
+
+def _apt_get(folder: Path, says: str, times: int, **environment: str) -> tuple[int, str, int]:
+    """Call apt_get of scripts/lib.sh; return its exit code, what it said, and how often it asked."""
+    for name, text in {"apt-get": APT_GET, "sleep": "#!/bin/sh\n"}.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    (folder / "says").write_text(says)
+    path = f"{folder}:{os.environ['PATH']}"
+    command = f". scripts/lib.sh; apt_get {folder}/log update"
+    run = _run("bash", "-c", command, PATH=path, STATE=str(folder), TIMES=str(times), **environment)
+    return run.returncode, run.stderr, len((folder / "calls").read_text().splitlines())
+
+
+LOCKED = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)\nE: Unable to lock\n"
+
+
+def test_another_program_that_uses_apt_is_waited_for(tmp_path: Path) -> None:
+    code, said, calls = _apt_get(tmp_path, LOCKED, 3)
+    assert (code, calls) == (0, 3)
+    assert said.splitlines()[0] == f"Waiting for another program that uses apt: {LOCKED.splitlines()[0]}"
+
+
+def test_what_waiting_does_not_mend_is_not_waited_for(tmp_path: Path) -> None:
+    assert _apt_get(tmp_path, "E: Unable to locate package x\n", 3) == (1, "", 1)
+
+
+def test_waiting_for_apt_ends(tmp_path: Path) -> None:
+    assert _apt_get(tmp_path, LOCKED, 3, APT_LOCK_SECONDS="0") == (1, "", 1)
+
+
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_each_role_is_whole(role: Path) -> None:
     assert (role / "meta/argument_specs.yml").is_file()

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleFilterError
+from loading import load
 
-SOURCE = Path(__file__).parents[2] / "plugins/filter/content_hash.py"
-_spec = importlib.util.spec_from_file_location("content_hash", SOURCE)
-assert _spec is not None
-assert _spec.loader is not None
-plugin = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(plugin)
+plugin = load("plugins/filter/content_hash.py")
 
 
 @pytest.fixture

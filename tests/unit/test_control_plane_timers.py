@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import ipaddress
 import json
 import subprocess
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -17,23 +15,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from loading import load
 
-FILES = Path(__file__).resolve().parents[2] / "roles/control_plane_timers/files"
 NODES = {"cp1": "10.0.0.11", "worker1": "10.0.0.101"}
 
 
-def _load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, FILES / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-approve = _load("approve_kubelet_certificates")
-renew = _load("renew_certificates")
-snapshot = _load("snapshot_etcd")
+approve = load("roles/control_plane_timers/files/approve_kubelet_certificates.py")
+renew = load("roles/control_plane_timers/files/renew_certificates.py")
+snapshot = load("roles/control_plane_timers/files/snapshot_etcd.py")
 
 
 def request(

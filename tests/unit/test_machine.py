@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import socket
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from loading import load
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-
-
-def _load(path: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(Path(path).stem, CHECKOUT / path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-findings = _load("plugins/filter/machine.py").machine_findings
-probe = _load("plugins/modules/machine_probe.py")
+findings = load("plugins/filter/machine.py").machine_findings
+probe = load("plugins/modules/machine_probe.py")
 GOOD: dict[str, Any] = {
     "uid": 0,
     "memory_mib": 8192,

@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import socket
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from loading import load
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-
-
-def _load(path: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(Path(path).stem, CHECKOUT / path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-findings = _load("plugins/filter/nodes.py").nodes_findings
-probe = _load("plugins/modules/machine_probe.py")
+findings = load("plugins/filter/nodes.py").nodes_findings
+probe = load("plugins/modules/machine_probe.py")
 
 MARKS = ["/etc/kubernetes", "/etc/z2jh-registry", "/usr/bin/dockerd"]
 NEEDS = {"cpus": 2, "memory_gib": 3, "disk_gib": 20, "disk_running_gib": 2, "clock_seconds": 30}

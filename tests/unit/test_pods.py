@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import pytest
+from loading import load
 
-SOURCE = Path(__file__).parents[2] / "plugins/filter/pods.py"
-specification = importlib.util.spec_from_file_location("pods", SOURCE)
-assert specification
-assert specification.loader
-pods = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(pods)
+pods = load("plugins/filter/pods.py")
 
 
 def pod(**status: Any) -> dict[str, Any]:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from loading import CHECKOUT, load
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-SPEC = importlib.util.spec_from_file_location("z2jh_settings", CHECKOUT / "plugins/filter/settings.py")
-assert SPEC
-assert SPEC.loader
-settings = importlib.util.module_from_spec(SPEC)
-__import__("sys").modules[SPEC.name] = settings
-SPEC.loader.exec_module(settings)
+settings = load("plugins/filter/settings.py")
 
 STANDIN = "https://github.z2jh.test:8444"
 GOOD: dict[str, Any] = {
@@ -26,6 +19,7 @@ GOOD: dict[str, Any] = {
     "hub_http_port": 8080,
     "hub_certificate": "",
     "hub_certificate_key": "",
+    "hub_certificate_ca": "",
     "github_standin_hostname": "github.z2jh.test",
     "github_standin_port": 8444,
     "github_url": STANDIN,
@@ -180,6 +174,10 @@ BAD = [
     (
         {"hub_certificate": "/etc/ssl/hub.pem"},
         "hub_certificate_key is empty: a certificate and its key are given both, or neither.",
+    ),
+    (
+        {"hub_certificate_ca": "/etc/ssl/ca.pem"},
+        "hub_certificate_ca is set and hub_certificate is not: give the certificate too, or leave it empty.",
     ),
     (
         {"hub_certificate_key": "/etc/ssl/hub.key"},

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
+from loading import load
 
-SPEC = importlib.util.spec_from_file_location(
-    "source", Path(__file__).resolve().parents[2] / "plugins/filter/source.py"
-)
-assert SPEC
-assert SPEC.loader
-plugin = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(plugin)
+plugin = load("plugins/filter/source.py")
 
 ANSWERS = [
     {"item": "https://dl.example.org/kubeadm", "status": 200},

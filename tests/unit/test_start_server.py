@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import gc
-import importlib.util
+import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from loading import CHECKOUT, load
 from tornado.httputil import HTTPServerRequest, RequestStartLine
 from tornado.web import Application, RequestHandler
 
 STEPS = ("add", "link", "load", "start")
-SOURCE = Path(__file__).parents[2] / "images/user/start_server.py"
 
 
 @pytest.fixture
 def start(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Return the script as a module; what other tests imported of its stand-ins' originals comes back."""
-    spec = importlib.util.spec_from_file_location("start_server", SOURCE)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load("images/user/start_server.py")
     for name in module.STAND_INS:
         monkeypatch.delitem(sys.modules, name, raising=False)
     return module
@@ -150,8 +145,8 @@ def test_stand_ins_go_when_an_import_fails(start: ModuleType) -> None:
 
 
 def test_our_start_is_the_one_that_the_chart_calls() -> None:
-    lines = (SOURCE.parent / "Containerfile").read_text().splitlines()
+    lines = (CHECKOUT / "images/user/Containerfile").read_text().splitlines()
     assert "COPY images/user/start_server.py /opt/z2jh/bin/jupyterhub-singleuser" in lines
     assert "ENV PATH=/opt/z2jh/bin:$PATH" in lines
     assert 'CMD ["jupyterhub-singleuser"]' in lines
-    assert os.access(SOURCE, os.X_OK)
+    assert os.access(CHECKOUT / "images/user/start_server.py", os.X_OK)

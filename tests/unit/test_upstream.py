@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from loading import CHECKOUT, load
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-SPEC = importlib.util.spec_from_file_location("content_hash", CHECKOUT / "plugins/filter/content_hash.py")
-assert SPEC
-assert SPEC.loader
-plugin = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(plugin)
+plugin = load("plugins/filter/content_hash.py")
 
 VERSIONS = yaml.safe_load((CHECKOUT / "group_vars/all/versions.yml").read_text())
 UPSTREAM = yaml.safe_load((CHECKOUT / "group_vars/all/upstream.yml").read_text())
