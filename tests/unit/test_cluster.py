@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 from loading import load
 
-cluster, probe, registry = (
-    load("filter/cluster.py"),
-    load("modules/cluster_probe.py"),
-    load("modules/registry_digests.py"),
-)
+cluster = load("plugins/filter/cluster.py")
+probe = load("plugins/modules/cluster_probe.py")
+registry = load("plugins/modules/registry_digests.py")
 
 WANTED: dict[str, Any] = {
     "kubeconfig": "/home/admin/.kube/config",
