@@ -116,7 +116,8 @@ unknown:
   type: list
   returned: always
 kernel:
-  description: What the kernel allows here - cgroup_v2, sys_resource, modules, nofile, nproc, inotify_instances, loop_devices.
+  description: >-
+    What the kernel allows here - cgroup_v2, sys_resource, modules, nofile, nproc, inotify_instances, loop_devices.
   type: dict
   returned: always
 """
