@@ -132,7 +132,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         elif result.task.action in constants._ACTION_DEBUG and "msg" in result.result:
             self._end_phase()
             message = result.result["msg"]
-            self._say("\n".join(message) if isinstance(message, list) else str(message))
+            self._say("\n".join(map(str, message)) if isinstance(message, list) else str(message))
 
     def v2_runner_on_skipped(self, result: CallbackTaskResult) -> None:
         """Say nothing of skipped tasks."""
