@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 from live.machines import Machines
-from machines.site import Site
+from machines.site import CLIENT_ID, Site
 
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """Have two machines, and credentials of an OAuth app that GitHub has never heard of."""
-    monkeypatch.setenv("GITHUB_CLIENT_ID", "Iv1.0123456789abcdef")
+    monkeypatch.setenv("GITHUB_CLIENT_ID", CLIENT_ID)
     monkeypatch.setenv("GITHUB_CLIENT_SECRET", "0123456789abcdef0123456789abcdef01234567")
     machines = Machines(tmp_path)
     try:

@@ -17,6 +17,7 @@ from live.runs import Run, up
 
 EXAMPLE = ROOT / "hosts.ssh.example"
 HUB = "hub.example.org"
+CLIENT_ID = "Iv1.0123456789abcdef"
 KUBELET = {
     "evictionHard": {"nodefs.available": "1Gi", "imagefs.available": "1Gi", "memory.available": "100Mi"},
     "imageGCHighThresholdPercent": 100,
@@ -83,14 +84,6 @@ class Site:
     def up(self, *options: str) -> Run:
         """Run the playbook on the machines of the inventory."""
         return up(self.checkout / "hosts", *options, checkout=self.checkout)
-
-    def down(self) -> str:
-        """Take the cluster off the machines; return what was said."""
-        done = subprocess.run(
-            [self.checkout / "scripts" / "down.sh", "--yes"], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
 
     @property
     def platform(self) -> Platform:
