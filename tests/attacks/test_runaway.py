@@ -71,13 +71,19 @@ def goes_on(person: Person) -> None:
         assert http.get("/hub/api/user").status_code == 200
 
 
-@pytest.fixture
-def edwin(sign_in: SignIn) -> Iterator[Person]:
+@pytest.fixture(scope="module")
+def account(sign_in: SignIn) -> Iterator[Person]:
     """Edwin, whose server may be lost."""
     person = sign_in("edwin")
-    person.start_server("minimal")
     yield person
     person.stop_server()
+
+
+@pytest.fixture
+def edwin(account: Person) -> Person:
+    """Edwin with a server, a new one if he has lost his."""
+    account.start_server("minimal")
+    return account
 
 
 def test_memory(cluster: Cluster, edwin: Person, ada: Person) -> None:
