@@ -30,7 +30,13 @@ def _image(name: str) -> dict[str, str]:
 VARIABLES: Values = {
     "images_built": {image["name"]: _image(image["name"]) for image in IMAGES},
     "hub_url": "https://hub.z2jh.test:8443",
+    "hub_port": 8443,
     "hub_node_port": 30443,
+    "hub_http_node_port": 30080,
+    "hub_hostname": "hub.z2jh.test",
+    "existing_access": "LoadBalancer",
+    "existing_ingress_class": "",
+    "preflight_cluster": {"storage_class": "standard", "api_server_ports": [6443]},
     "github_url": "https://github.z2jh.test:8444",
     "github_client_id": "sample-client",
     "github_client_secret": "sample-secret",

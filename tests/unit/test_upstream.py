@@ -104,4 +104,6 @@ def test_a_place_needs_what_names_it_or_none() -> None:
     entries = [{"name": "a"}, {"name": "b", "place": "local"}]
     assert plugin.of_place(entries, "local") == [{"name": "a"}, {"name": "b"}]
     assert plugin.of_place(entries, "hosts") == [{"name": "a"}]
+    assert plugin.of_place([{"name": "a", "place": ["local", "hosts"]}], "hosts") == [{"name": "a"}]
+    assert plugin.of_place([{"name": "a", "place": ["local", "hosts"]}], "existing") == []
     assert plugin.of_place([{"name": "a", "needed": False}, {"name": "b", "needed": True}], "hosts") == [{"name": "b"}]
