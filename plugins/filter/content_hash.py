@@ -61,11 +61,18 @@ def content_hash(paths: str | Iterable[str], extra: str = "") -> str:
 
 
 def of_place(entries: Iterable[Mapping[str, Any]], place: str) -> list[dict[str, Any]]:
-    """Return the entries that name no `place` or this one and are not said not to be `needed`, without those keys."""
+    """Return the entries that name no `place` or this one, by itself or in a list, and are not said not to be `needed`.
+
+    What is returned is without those keys.
+    """
+
+    def here(named: str | list[str]) -> bool:
+        return place == named if isinstance(named, str) else place in named
+
     return [
         {key: value for key, value in entry.items() if key not in ("place", "needed")}
         for entry in entries
-        if entry.get("place", place) == place and entry.get("needed", True)
+        if here(entry.get("place", place)) and entry.get("needed", True)
     ]
 
 
@@ -155,6 +162,22 @@ def image_tags(images: Iterable[Mapping[str, Any]], checkout: str, programs: str
     return tags
 
 
+def given_images(references: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return what role images says of each image, from references as repository:tag@digest."""
+    images = {}
+    for name, reference in references.items():
+        tagged, _, digest = reference.partition("@")
+        repository, _, tag = tagged.rpartition(":")
+        images[name] = {
+            "repository": repository,
+            "tag": tag,
+            "digest": digest,
+            "tag_digest": f"{tag}@{digest}",
+            "ref": reference,
+        }
+    return images
+
+
 class FilterModule:
     """Filters of this file."""
 
@@ -163,6 +186,7 @@ class FilterModule:
         return {
             "content_hash": content_hash,
             "file_sha256": file_sha256,
+            "given_images": given_images,
             "image_references": image_references,
             "image_sources": image_sources,
             "image_tags": image_tags,

@@ -55,7 +55,7 @@ def machine_findings(
     for port, program in probe["taken"].items():
         findings.append(
             f"Port {port} of this machine is taken by {program}: "
-            "stop it, or set another hub_port or github_standin_port."
+            "stop it, or set another hub_port, hub_http_port or github_standin_port."
         )
     for setting, cidr in (networks or {}).items():
         for network in probe["networks"]:

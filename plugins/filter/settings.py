@@ -62,9 +62,14 @@ HOSTNAME = re.compile(rf"{LABEL}(\.{LABEL})+")
 ORGANIZATION = re.compile(r"[A-Za-z0-9](-?[A-Za-z0-9]){0,38}")
 TEAM = re.compile(ORGANIZATION.pattern + r":[a-z0-9_-]+")
 PLACEHOLDER = re.compile(r"change.?me|xxx+|todo|secret|password|<.*>|your.*", re.IGNORECASE)
-GROUPS = ("all", "ungrouped", "local", "hosts", "cluster", "control_plane", "workers")
+GROUPS = ("all", "ungrouped", "local", "hosts", "existing", "cluster", "control_plane", "workers")
 OF_ANSIBLE = ("ansible_", "inventory_dir", "inventory_file")
 SMALLEST_NODE_BLOCK = 24
+REPOSITORY = re.compile(rf"{LABEL}(\.{LABEL})*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
+REFERENCE = re.compile(rf"{REPOSITORY.pattern}:[A-Za-z0-9_][A-Za-z0-9_.-]*@sha256:[0-9a-f]{{64}}")
+# What the platform runs of ours on a cluster that is there already.
+IMAGES = ("hub", "proxy", "dask-gateway", "minimal", "astronomy", "pause")
+NODE_PORT, NODE_PORT_HTTP = 30443, 30080
 STANDIN_CLIENT_ID = "z2jh-local"
 HELM_VALUES = Path(__file__).resolve().parents[2] / "helm-values" / "jupyterhub.yml"
 LONGEST_ANNOUNCEMENT = 500
@@ -226,9 +231,9 @@ def _credential(value: Any) -> str | None:
 
 
 def _chart(value: Any) -> str | None:
-    if _is_text(value) and (value == "" or value.startswith(("/", "https://", "oci://"))):
+    if _is_text(value) and (value == "" or value.startswith("/") or re.fullmatch(r"https://\S+(?<!\.tgz)", value)):
         return None
-    return f"must be empty, a path from the root, or an address that begins with https:// or oci://, not {value!r}"
+    return f"must be empty, a path from the root, or a chart repository such as https://helm.dask.org, not {value!r}"
 
 
 @dataclass(frozen=True)
@@ -240,11 +245,37 @@ class Setting:
     secret: bool = False
 
 
+def _name_or_empty(value: Any) -> str | None:
+    if value == "" or (_is_text(value) and re.fullmatch(rf"{LABEL}(\.{LABEL})*", value)):
+        return None
+    return f"must be empty or a name in the cluster, such as standard, not {value!r}"
+
+
+def _registry(value: Any) -> str | None:
+    if value == "" or (_is_text(value) and REPOSITORY.fullmatch(value)):
+        return None
+    return f"must be empty or such as registry.example.org/z2jh, without scheme or tag, not {value!r}"
+
+
+def _images(value: Any) -> str | None:
+    if not isinstance(value, dict):
+        return f"must map names of images to references, not {value!r}"
+    if value and (lacking := sorted(set(IMAGES) - set(value))):
+        return f"lacks {', '.join(lacking)}: give all of {', '.join(IMAGES)}, or none"
+    for name, reference in value.items():
+        if name not in IMAGES:
+            return f"names {name!r}: there are {', '.join(IMAGES)}"
+        if not _is_text(reference) or not REFERENCE.fullmatch(reference):
+            return f"of {name!r} must be repository:tag@sha256:digest, not {reference!r}"
+    return None
+
+
 SETTINGS = (
     Setting("place", _choice("local", "hosts", "eks", "existing")),
     Setting("artifact_source", _choice("auto", "upstream", "registries")),
     Setting("hub_hostname", _hostname),
     Setting("hub_port", _port),
+    Setting("hub_http_port", _port),
     Setting("hub_certificate", _file),
     Setting("hub_certificate_key", _file),
     Setting("hub_certificate_ca", _file),
@@ -263,6 +294,14 @@ SETTINGS = (
     Setting("node_cidr", _cidr),
     Setting("pod_cidr", _cidr),
     Setting("service_cidr", _cidr),
+    Setting("existing_kubeconfig", _file),
+    Setting("existing_storage_class", _name_or_empty),
+    Setting("existing_access", _choice("LoadBalancer", "Ingress", "NodePort")),
+    Setting("existing_ingress_class", _name_or_empty),
+    Setting("existing_registry", _registry),
+    Setting("existing_registry_username", _credential, secret=True),
+    Setting("existing_registry_password", _credential, secret=True),
+    Setting("existing_images", _images),
     Setting("jupyterhub_chart", _chart),
     Setting("dask_gateway_chart", _chart),
     Setting("cache_dir", _absolute_path),
@@ -374,19 +413,40 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
     if bool(values["hub_certificate"]) != bool(values["hub_certificate_key"]):
         lacking = "hub_certificate_key" if values["hub_certificate"] else "hub_certificate"
         yield f"{lacking} is empty: a certificate and its key are given both, or neither."
+    if values["place"] == "existing":
+        yield from _of_existing(values)
     if values["hub_certificate_ca"] and not values["hub_certificate"]:
         yield "hub_certificate_ca is set and hub_certificate is not: give the certificate too, or leave it empty."
     if not values["github_allowed_organizations"]:
         yield "github_allowed_organizations is empty, so nobody could sign in: name one, as in ['my-organization']."
     if local and values["hub_hostname"] == values["github_standin_hostname"]:
         yield "hub_hostname and github_standin_hostname are the same: sign-in needs two names."
-    if local and int(values["hub_port"]) == int(values["github_standin_port"]):
-        yield f"hub_port and github_standin_port are both {values['hub_port']}: give each its own port."
+    for one, other in combinations(("hub_port", "hub_http_port", "github_standin_port")[: 3 if local else 2], 2):
+        if int(values[one]) == int(values[other]):
+            yield f"{one} and {other} are both {values[one]}: give each its own port."
+    if not local and int(values["hub_port"]) == NODE_PORT_HTTP:
+        yield f"hub_port must not be {NODE_PORT_HTTP}, which is the nodes' port for http: choose another one."
+    if not local and int(values["hub_http_port"]) == NODE_PORT:
+        yield f"hub_http_port must not be {NODE_PORT}, which is the nodes' port for https: choose another one."
+
+
+def _of_existing(values: Mapping[str, Any]) -> Iterator[str]:
+    """Check what place existing needs."""
+    if not values["existing_kubeconfig"]:
+        yield "existing_kubeconfig is empty: name the kubeconfig of the cluster that the platform shall run on."
+    if bool(values["existing_registry"]) == bool(values["existing_images"]):
+        yield "existing_registry says where images are pushed to, existing_images where they are: set one of the two."
+    if bool(values["existing_registry_username"]) != bool(values["existing_registry_password"]):
+        yield "existing_registry_username and existing_registry_password are given both, or neither."
+    if values["existing_access"] != "NodePort" and int(values["hub_port"]) != 443:
+        yield f"hub_port must be 443 with existing_access {values['existing_access']}, not {values['hub_port']}."
 
 
 def _grouped(groups: Iterable[str], place: str) -> Iterator[str]:
     """Check the groups of the inventory."""
     groups = list(groups)
+    if place == "existing" and place not in groups:
+        yield "The inventory has no group existing: write localhost in it, as hosts.existing.example does."
     if place not in ("local", "hosts"):
         return
     for group in sorted(groups):

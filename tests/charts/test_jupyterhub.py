@@ -98,17 +98,46 @@ def test_the_objects_of_upstream(objects: Rendered) -> None:
     }
 
 
-def test_place_hosts_opens_one_port_of_the_nodes_and_has_no_stand_ins(template: Template) -> None:
-    objects = template("jupyterhub", render_values("jupyterhub.yml", "jupyterhub.hosts.yml", hub_node_port=31000))
+def test_place_hosts_opens_ports_of_the_nodes_and_has_no_stand_ins(template: Template) -> None:
+    values = render_values("jupyterhub.yml", "jupyterhub.hosts.yml", hub_node_port=31000, hub_http_node_port=31001)
+    objects = template("jupyterhub", values)
     service = objects.one("Service", "proxy-public")["spec"]
     assert service["type"] == "NodePort"
-    assert [port["nodePort"] for port in service["ports"]] == [31000]
+    assert [port["nodePort"] for port in service["ports"]] == [31000, 31001]
     text = json.dumps(list(objects))
     assert "archive.svc" not in text
     assert "github-standin" not in text
 
 
-@pytest.mark.parametrize("name", ["jupyterhub.yml", "jupyterhub.local.yml", "jupyterhub.hosts.yml"])
+@pytest.mark.parametrize(
+    ("access", "service", "ports"),
+    [
+        ("LoadBalancer", "LoadBalancer", [(443, None), (80, None)]),
+        ("NodePort", "NodePort", [(443, 30443), (80, 30080)]),
+        ("Ingress", "ClusterIP", [(80, None)]),
+    ],
+)
+def test_ways_to_the_hub_in_place_existing(template: Template, access: str, service: str, ports: list[Any]) -> None:
+    files = ("jupyterhub.yml", "jupyterhub.existing.yml")
+    objects = template("jupyterhub", render_values(*files, existing_access=access, existing_ingress_class="nginx"))
+    spec = objects.one("Service", "proxy-public")["spec"]
+    assert (spec["type"], [(port["port"], port.get("nodePort")) for port in spec["ports"]]) == (service, ports)
+    assert ("anyone", 6443) in peers(objects.one("NetworkPolicy", "hub"), "egress")
+    ingresses = [item["spec"] for item in objects if item["kind"] == "Ingress"]
+    assert bool(ingresses) == (access == "Ingress")
+    for ingress in ingresses:
+        assert ingress["ingressClassName"] == "nginx"
+        assert ingress["tls"] == [{"hosts": ["hub.z2jh.test"], "secretName": "proxy-tls"}]
+        (rule,) = ingress["rules"]
+        assert rule["host"] == "hub.z2jh.test"
+        (path,) = rule["http"]["paths"]
+        assert (path["path"], path["pathType"]) == ("/", "Prefix")
+        assert path["backend"]["service"] == {"name": "proxy-public", "port": {"name": "http"}}
+
+
+@pytest.mark.parametrize(
+    "name", ["jupyterhub.existing.yml", "jupyterhub.yml", "jupyterhub.local.yml", "jupyterhub.hosts.yml"]
+)
 def test_values_name_keys_of_upstream_only(name: str) -> None:
     assert set(render_values(name)) <= UPSTREAM_TOP
 
@@ -233,6 +262,15 @@ def test_proxy_serves_https_from_the_secret(objects: Rendered) -> None:
     assert "z2jh.internal/certificate" in pods(objects)["proxy"]["metadata"]["annotations"]
 
 
+def test_http_leads_to_the_port_that_people_open(objects: Rendered) -> None:
+    command = pods(objects)["proxy"]["spec"]["containers"][0]["command"]
+    # Upstream's own flag comes first, and the proxy takes the last.
+    assert [flag for flag in command if flag.startswith("--redirect-to=")] == [
+        "--redirect-to=443",
+        "--redirect-to=8443",
+    ]
+
+
 def test_proxy_without_https(template: Template, values: Values) -> None:
     objects = template("jupyterhub", merge(values, {"proxy": {"https": {"enabled": False}}}))
     assert "--port=8000" in pods(objects)["proxy"]["spec"]["containers"][0]["command"]
@@ -327,7 +365,7 @@ def test_unknown_keys_are_refused(path: tuple[str, ...], values: Values) -> None
         ({"proxy": {"https": {"type": "letsencrypt"}}}, "https"),
         ({"hub": {"config": {"loadRoles": {}}}}, "loadRoles"),
         ({"hub": {"image": {"tag": ""}}}, "tag"),
-        ({"ingress": {"enabled": True}}, "ingress"),
+        ({"ingress": {"extraPaths": []}}, "extraPaths"),
     ],
 )
 def test_helm_refuses_what_the_chart_cannot_do(

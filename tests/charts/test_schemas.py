@@ -30,6 +30,7 @@ def refusal(item: Values) -> str:
     [
         ("jupyterhub", ["jupyterhub.yml", "jupyterhub.local.yml"]),
         ("jupyterhub", ["jupyterhub.yml", "jupyterhub.hosts.yml"]),
+        ("jupyterhub", ["jupyterhub.yml", "jupyterhub.existing.yml"]),
         ("dask-gateway", ["dask-gateway.yml", "dask-gateway.local.yml"]),
     ],
     ids=lambda value: value if isinstance(value, str) else value[-1],

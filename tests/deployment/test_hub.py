@@ -74,6 +74,17 @@ class TestTls:
             with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
                 httpx.get(f"{platform.url}/hub/health", trust_env=False)
 
+    def test_http_leads_to_https(self, platform: Platform, cluster: Cluster) -> None:
+        service = cluster.core.read_namespaced_service("proxy-public", HUB_NAMESPACE)
+        port = next(port.node_port for port in service.spec.ports if port.name == "http")
+        node = cluster.node_address(control_plane=True)
+        hub = httpx.URL(platform.url)
+        answer = httpx.get(
+            f"http://{node}:{port}/hub/login?next=%2Flab", headers={"Host": f"{hub.host}:8080"}, trust_env=False
+        )
+        assert answer.status_code in (301, 308)
+        assert answer.headers["location"] == f"{platform.url}/hub/login?next=%2Flab"
+
     @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
     def test_old_tls_is_refused(self, platform: Platform) -> None:
         old = ssl.create_default_context(cafile=platform.ca)

@@ -34,7 +34,8 @@ NETWORKS = {"node_cidr": "10.89.40.0/24", "pod_cidr": "10.244.0.0/16"}
         ),
         (
             {"taken": {"8443": "nginx"}},
-            "Port 8443 of this machine is taken by nginx: stop it, or set another hub_port or github_standin_port.",
+            "Port 8443 of this machine is taken by nginx: "
+            "stop it, or set another hub_port, hub_http_port or github_standin_port.",
         ),
         (
             {"networks": [{"network": "10.89.0.0/16", "device": "tun0", "address": ""}]},

@@ -16,6 +16,7 @@ GOOD: dict[str, Any] = {
     "artifact_source": "auto",
     "hub_hostname": "hub.z2jh.test",
     "hub_port": 8443,
+    "hub_http_port": 8080,
     "hub_certificate": "",
     "hub_certificate_key": "",
     "hub_certificate_ca": "",
@@ -31,12 +32,32 @@ GOOD: dict[str, Any] = {
     "node_cidr": "10.89.40.0/24",
     "pod_cidr": "10.244.0.0/16",
     "service_cidr": "10.96.0.0/16",
+    "existing_kubeconfig": "",
+    "existing_storage_class": "",
+    "existing_access": "LoadBalancer",
+    "existing_ingress_class": "",
+    "existing_registry": "",
+    "existing_registry_username": "",
+    "existing_registry_password": "",
+    "existing_images": {},
     "jupyterhub_chart": "",
     "dask_gateway_chart": "",
     "cache_dir": "/var/cache/z2jh",
 }
-GROUPS = ["control_plane", "workers", "cluster", "local", "hosts"]
+GROUPS = ["control_plane", "workers", "cluster", "local", "hosts", "existing"]
 ELSEWHERE = {"place": "hosts", "hub_hostname": "hub.example.org", "hub_port": 443, "github_url": "https://github.com"}
+EXISTING = {
+    **ELSEWHERE,
+    "place": "existing",
+    "hub_http_port": 80,
+    "existing_kubeconfig": "/home/admin/.kube/config",
+    "existing_registry": "registry.example.org:5000/z2jh",
+    "github_client_id": "Iv1.0123456789abcdef",
+}
+REFERENCES = dict.fromkeys(
+    ("hub", "proxy", "dask-gateway", "minimal", "astronomy", "pause"),
+    f"registry.example.org/z2jh/image:1@sha256:{'0' * 64}",
+)
 OAUTH_APP = (
     "create an OAuth app at https://github.com/settings/applications/new with the callback URL "
     "https://hub.example.org/hub/oauth_callback, then give its client ID and a client secret as GITHUB_CLIENT_ID and "
@@ -51,6 +72,58 @@ A_HOSTNAME = "hub_hostname must be a host name in lower case with a dot, such as
 A_BARE_HOSTNAME = "hub_hostname must be a bare host name such as hub.example.org, without scheme, port or path"
 
 BAD = [
+    (
+        {**EXISTING, "existing_kubeconfig": ""},
+        "existing_kubeconfig is empty: name the kubeconfig of the cluster that the platform shall run on.",
+    ),
+    (
+        {**EXISTING, "existing_kubeconfig": "kubeconfig"},
+        "existing_kubeconfig must be empty or the path of a file from the root, such as /etc/ssl/hub.pem, "
+        "not 'kubeconfig'.",
+    ),
+    (
+        {**EXISTING, "existing_access": "Loadbalancer"},
+        "existing_access must be one of LoadBalancer, Ingress, NodePort, not 'Loadbalancer' "
+        "(did you mean LoadBalancer?).",
+    ),
+    (
+        {**EXISTING, "hub_port": 8443},
+        "hub_port must be 443 with existing_access LoadBalancer, not 8443.",
+    ),
+    (
+        {**EXISTING, "existing_registry": ""},
+        "existing_registry says where images are pushed to, existing_images where they are: set one of the two.",
+    ),
+    (
+        {**EXISTING, "existing_images": REFERENCES},
+        "existing_registry says where images are pushed to, existing_images where they are: set one of the two.",
+    ),
+    (
+        {**EXISTING, "existing_registry": "https://registry.example.org"},
+        "existing_registry must be empty or such as registry.example.org/z2jh, without scheme or tag, "
+        "not 'https://registry.example.org'.",
+    ),
+    (
+        {**EXISTING, "existing_registry_username": "robot"},
+        "existing_registry_username and existing_registry_password are given both, or neither.",
+    ),
+    (
+        {**EXISTING, "existing_storage_class": "Fast SSD"},
+        "existing_storage_class must be empty or a name in the cluster, such as standard, not 'Fast SSD'.",
+    ),
+    (
+        {**EXISTING, "existing_registry": "", "existing_images": {"hub": REFERENCES["hub"]}},
+        "existing_images lacks astronomy, dask-gateway, minimal, pause, proxy: "
+        "give all of hub, proxy, dask-gateway, minimal, astronomy, pause, or none.",
+    ),
+    (
+        {**EXISTING, "existing_registry": "", "existing_images": {**REFERENCES, "hub": "hub:1"}},
+        "existing_images of 'hub' must be repository:tag@sha256:digest, not 'hub:1'.",
+    ),
+    (
+        {**EXISTING, "existing_registry": "", "existing_images": {**REFERENCES, "hst": "hub:1"}},
+        "existing_images names 'hst': there are hub, proxy, dask-gateway, minimal, astronomy, pause.",
+    ),
     ({"place": "lokal"}, "place must be one of local, hosts, eks, existing, not 'lokal' (did you mean local?)."),
     ({"place": "aws"}, "place must be one of local, hosts, eks, existing, not 'aws'."),
     ({"place": None}, "place has no value: set it in group_vars/all/settings.yml."),
@@ -82,6 +155,17 @@ BAD = [
     ({"hub_port": True}, "hub_port must be a port number from 1 to 65535, not True."),
     ({"hub_port": 8443.5}, "hub_port must be a port number from 1 to 65535, not 8443.5."),
     ({"hub_port": "²"}, "hub_port must be a port number from 1 to 65535, not '²'."),
+    ({"hub_http_port": "http"}, "hub_http_port must be a port number from 1 to 65535, not 'http'."),
+    ({"hub_http_port": 8443}, "hub_port and hub_http_port are both 8443: give each its own port."),
+    ({"hub_http_port": "8444"}, "hub_http_port and github_standin_port are both 8444: give each its own port."),
+    (
+        {**ELSEWHERE, "hub_port": 30080},
+        "hub_port must not be 30080, which is the nodes' port for http: choose another one.",
+    ),
+    (
+        {**ELSEWHERE, "hub_http_port": 30443},
+        "hub_http_port must not be 30443, which is the nodes' port for https: choose another one.",
+    ),
     ({"hub_port": 8444}, "hub_port and github_standin_port are both 8444: give each its own port."),
     (
         {"hub_certificate": "hub.pem", "hub_certificate_key": "/etc/ssl/hub.key"},
@@ -212,8 +296,13 @@ BAD = [
     ),
     (
         {"jupyterhub_chart": "charts/jupyterhub"},
-        "jupyterhub_chart must be empty, a path from the root, or an address that begins with https:// or oci://, "
+        "jupyterhub_chart must be empty, a path from the root, or a chart repository such as https://helm.dask.org, "
         "not 'charts/jupyterhub'.",
+    ),
+    (
+        {"jupyterhub_chart": "https://example.org/jupyterhub-4.4.0.tgz"},
+        "jupyterhub_chart must be empty, a path from the root, or a chart repository such as https://helm.dask.org, "
+        "not 'https://example.org/jupyterhub-4.4.0.tgz'.",
     ),
     (
         {"dask_gateway_chart": None},
@@ -245,6 +334,9 @@ def test_a_bad_setting_is_refused_with_its_sentence(change: dict[str, Any], sent
     [
         {},
         ELSEWHERE,
+        EXISTING,
+        {**EXISTING, "existing_registry": "", "existing_images": REFERENCES},
+        {**EXISTING, "existing_access": "NodePort", "hub_port": 30443, "hub_http_port": 30080},
         {"hub_port": "8443"},
         {"pod_cidr": "10.128.0.0/9"},
         {"hub_profile_teams": {"astronomy": ["org:team"], "astronomy/size/large": ["org:staff", "org:team"]}},
