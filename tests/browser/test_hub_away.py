@@ -36,7 +36,7 @@ def test_work_goes_on_and_a_page_says_why_the_hub_does_not(
     compute(page, "answer = 6 * 7; answer", "42")
     hub = page.context.new_page()
     hub.goto("/hub/home")
-    expect(hub.get_by_role("link", name="My Server")).to_be_visible()
+    expect(hub.get_by_role("button", name="My Server", exact=True)).to_be_visible()
     with scaled_to_nothing(cluster, "hub"):
         hub.goto("/hub/home")
         expect(hub.get_by_role("heading", name="Not available just now")).to_be_visible()
@@ -44,5 +44,5 @@ def test_work_goes_on_and_a_page_says_why_the_hub_does_not(
         compute(page, "answer + 1", "43")
         shot("work-goes-on")
     # It comes back by itself.
-    expect(hub.get_by_role("link", name="My Server")).to_be_visible(timeout=60_000)
+    expect(hub.get_by_role("button", name="My Server", exact=True)).to_be_visible(timeout=60_000)
     compute(page, "answer + 2", "44")

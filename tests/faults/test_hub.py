@@ -55,7 +55,8 @@ def test_whoever_starts_a_server_gets_it(
     until("the start has an end", settled, AWAY_SECONDS)
     # It was carried through, or a person asks once more.
     edwin.start_server()
-    assert edwin.http.get("/user/edwin/api/status").status_code == 200
+    with platform.http(edwin.token()) as server:
+        assert server.get("/user/edwin/api/status").status_code == 200
     assert len(pods()) == 1
 
 

@@ -15,10 +15,10 @@ BACK_SECONDS = 20
 def test_routes_are_back_soon(platform: Platform, cluster: Cluster, work: Work) -> None:
     renew(platform, cluster, PROXY)
     until("the routes are there", lambda: leads_to_server(work.person), BACK_SECONDS)
-    work.kernel.connect_again()
+    work.kernel.connect()
     container(cluster, PROXY).signal()
     # Control: the proxy that knew the way is gone.
     work.kernel.wait_until_dropped()
     until("the proxy leads to the server again", lambda: leads_to_server(work.person), BACK_SECONDS, every=0.2)
-    work.kernel.connect_again()
+    work.kernel.connect()
     work.is_as_before()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
+from contextlib import ExitStack
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
 
 from live.people import Person
 from live.platform import Platform
@@ -30,16 +31,19 @@ class Kernel:
         answer = self._server.post(self._api, json={"name": "python3"})
         answer.raise_for_status()
         self._id = answer.json()["id"]
-        self._socket = self._connect()
+        self._connections = ExitStack()
+        self.connect()
 
-    def _connect(self) -> ClientConnection:
-        return connect(
+    def connect(self) -> None:
+        """Connect to the kernel, anew if need be, as JupyterLab does by itself."""
+        opened = connect(
             f"{self._platform.url.replace('https', 'wss', 1)}{self._api}/{self._id}/channels",
             ssl=self._platform.tls,
             additional_headers={"Authorization": f"token {self._token}"},
             proxy=None,
             max_size=None,
         )
+        self._socket = self._connections.enter_context(opened)
 
     def run(self, code: str) -> str:
         """Run a cell by the connection that there is; return what it printed."""
@@ -74,12 +78,8 @@ class Kernel:
         except ConnectionClosed:
             pass
 
-    def connect_again(self) -> None:
-        """Connect to the same kernel anew, as JupyterLab does by itself."""
-        self._socket = self._connect()
-
     def end(self) -> None:
         """End the kernel."""
-        self._socket.close()
+        self._connections.close()
         self._server.delete(f"{self._api}/{self._id}")
         self._server.close()
