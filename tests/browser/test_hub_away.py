@@ -21,6 +21,7 @@ def compute(page: Page, code: str, result: str) -> None:
     expect(page.locator(".jp-CodeConsole .jp-OutputArea-output").last).to_have_text(result)
 
 
+@pytest.mark.life
 @pytest.mark.timeout(300)
 def test_work_goes_on_and_a_page_says_why_the_hub_does_not(
     page: Page, cluster: Cluster, edwin: Person, shot: Shot, output: Path

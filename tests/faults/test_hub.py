@@ -33,9 +33,8 @@ def test_whoever_works_notices_nothing(platform: Platform, cluster: Cluster, fre
     assert restarts(cluster, HUB) == 1
 
 
-@pytest.mark.parametrize(
-    "phase", [pytest.param("asked", marks=pytest.mark.life), "created", pytest.param("running", marks=pytest.mark.life)]
-)
+@pytest.mark.life
+@pytest.mark.parametrize("phase", PHASES)
 def test_whoever_starts_a_server_gets_it(
     platform: Platform, cluster: Cluster, fresh_hub: None, edwin: Person, phase: str
 ) -> None:

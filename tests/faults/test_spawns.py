@@ -48,6 +48,7 @@ def outcome(person: Person, name: str) -> tuple[str, float]:
     return "it started", time.monotonic() - begin
 
 
+@pytest.mark.life
 @pytest.mark.timeout(300)
 def test_failures_in_a_row_leave_the_hub_alone(cluster: Cluster, edwin: Person) -> None:
     hub, before = cluster.pod(HUB).name, restarts(cluster, HUB)
