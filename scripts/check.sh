@@ -23,6 +23,9 @@ passed() { sed -n 's/.*\b\([0-9]\+\) passed.*/\1/p' "$1" | awk '{n += $1} END {i
 # helm is built like every other program of the platform, unless it is there in this version; check needs it alone.
 provide_helm() { ansible-playbook -i hosts.example playbooks/helm.yml; }
 
+# Checkov has an environment of its own, as it holds back packages that the others share.
+checkov() { (use_venv checkov && command -v checkov); }
+
 # The packages of images are checked and tested by their own configuration, each in its folder.
 in_each_image() {
     local folder result=0
@@ -49,6 +52,8 @@ run shellcheck shell_scripts
 run mypy types
 run unit-tests pytest tests/unit tests/notebooks
 run helm provide_helm
+CHECKOV=$(checkov)
+export CHECKOV
 run chart-tests pytest --numprocesses 2 tests/charts
 wait
 [ ! -e "$work/failed" ] || die "make check found something to mend in: $(paste -sd ' ' "$work/failed")."

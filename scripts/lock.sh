@@ -5,7 +5,7 @@
 
 use_venv ansible
 cd requirements
-for name in ansible test; do
+for name in ansible checkov test; do
     uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
         --custom-compile-command scripts/lock.sh "$@" "$name.in" --output-file "$name.txt"
 done

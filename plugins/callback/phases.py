@@ -98,6 +98,9 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         if self._verbose:
             super().v2_playbook_on_play_start(play)
 
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        """Say nothing of a play for machines that this place does not have."""
+
     def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:
         """Begin a phase when the task is of another role than the last."""
         if self._verbose:
@@ -129,7 +132,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         elif result.task.action in constants._ACTION_DEBUG and "msg" in result.result:
             self._end_phase()
             message = result.result["msg"]
-            self._say("\n".join(message) if isinstance(message, list) else str(message))
+            self._say("\n".join(map(str, message)) if isinstance(message, list) else str(message))
 
     def v2_runner_on_skipped(self, result: CallbackTaskResult) -> None:
         """Say nothing of skipped tasks."""

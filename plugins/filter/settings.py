@@ -232,9 +232,9 @@ def _credential(value: Any) -> str | None:
 
 
 def _chart(value: Any) -> str | None:
-    if _is_text(value) and (value == "" or value.startswith(("/", "https://", "oci://"))):
+    if _is_text(value) and (value == "" or value.startswith("/") or re.fullmatch(r"https://\S+(?<!\.tgz)", value)):
         return None
-    return f"must be empty, a path from the root, or an address that begins with https:// or oci://, not {value!r}"
+    return f"must be empty, a path from the root, or a chart repository such as https://helm.dask.org, not {value!r}"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from jinja2.nativetypes import NativeEnvironment
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGEST = "sha256:" + "0123456789abcdef" * 4
+IMAGES = yaml.safe_load((ROOT / "group_vars/all/images.yml").read_text(encoding="utf-8"))["images_list"]
 Values = dict[str, Any]
 
 
@@ -27,20 +28,7 @@ def _image(name: str) -> dict[str, str]:
 
 # What Ansible would know when it renders helm-values/.
 VARIABLES: Values = {
-    "images_built": {
-        name: _image(name)
-        for name in (
-            "base",
-            "minimal",
-            "astronomy",
-            "hub",
-            "proxy",
-            "dask-gateway",
-            "github-standin",
-            "archive",
-            "pause",
-        )
-    },
+    "images_built": {image["name"]: _image(image["name"]) for image in IMAGES},
     "hub_url": "https://hub.z2jh.test:8443",
     "hub_port": 8443,
     "hub_node_port": 30443,

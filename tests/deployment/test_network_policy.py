@@ -56,7 +56,6 @@ def test_the_api_of_dask_gateway_but_through_its_proxy(grace_pod: Pod, cluster: 
         pytest.param(True, 10250, id="kubelet-of-control-plane"),
         pytest.param(False, 10250, id="kubelet-of-worker"),
         pytest.param(True, 30443, id="node-port"),
-        pytest.param(True, 30080, id="node-port-http"),
     ],
 )
 def test_nodes(grace_pod: Pod, cluster: Cluster, control_plane: bool, port: int) -> None:

@@ -24,9 +24,9 @@ class Platform:
     tls: ssl.SSLContext = field(repr=False)
 
     @classmethod
-    def read(cls) -> Platform:
+    def read(cls, file: Path = STATUS) -> Platform:
         """Read what the last `make up` wrote."""
-        status = yaml.safe_load(STATUS.read_text())
+        status = yaml.safe_load(file.read_text())
         ca = Path(status["ca"]) if status["ca"] else None
         # With a CA of our own nothing else is trusted, so that a test cannot pass by another one's signature.
         tls = ssl.create_default_context(cafile=ca)

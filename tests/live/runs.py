@@ -35,10 +35,10 @@ class Run:
         return {name: sum(host[name] for host in self.report["stats"].values()) for name in names}
 
 
-def up(inventory: Path = ROOT / "hosts") -> Run:
+def up(inventory: Path = ROOT / "hosts", *options: str, checkout: Path = ROOT) -> Run:
     """Run the playbook to its end."""
     done = subprocess.run(
-        [ROOT / "scripts" / "up.sh"],
+        [checkout / "scripts" / "up.sh", *options],
         env={**os.environ, "INVENTORY": str(inventory), "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"},
         capture_output=True,
         text=True,

@@ -116,3 +116,27 @@ def test_a_node_that_left_is_named_with_the_volumes_it_holds(tmp_path: Path) -> 
     found = worked_out(tmp_path, "node_removal", {"here": host}, "leaving", "claims")["here"]
     assert [node["metadata"]["name"] for node in found["leaving"]] == ["worker2"]
     assert found["claims"] == ["jupyterhub/claim-grace on worker2"]
+
+
+def test_nodes_of_another_checkout_are_left_alone(tmp_path: Path) -> None:
+    def container(name: str, **labels: str) -> dict[str, Any]:
+        return {"Name": name, "Config": {"Labels": {f"z2jh.{label}": value for label, value in labels.items()} or None}}
+
+    nodes = [
+        container("theirs", place="local", state="/there/state"),
+        container("kept", place="local", state="/here/state"),
+        container("left", place="local", state="/here/state"),
+        container("early", place="local"),
+        container("database"),
+    ]
+    host = {
+        "__local_nodes_containers": {"containers": nodes},
+        "local_nodes_names": ["kept", "new", "theirs"],
+        "local_nodes_state": "/here/state",
+    }
+    named = worked_out(tmp_path, "local_nodes", {"localhost": host}, "departed")["localhost"]
+    assert sorted(named["departed"]) == ["early", "left"]
+    everything = worked_out(tmp_path, "local_nodes", {"localhost": host | {"__local_nodes_keep": []}}, "departed")[
+        "localhost"
+    ]
+    assert sorted(everything["departed"]) == ["early", "kept", "left", "new"]

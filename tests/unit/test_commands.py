@@ -96,11 +96,22 @@ def test_each_role_is_whole(role: Path) -> None:
     assert (role / "README.md").is_file()
 
 
+def test_no_role_has_a_default_that_always_loses() -> None:
+    """A value of group_vars wins over a role's, which its README would show nevertheless."""
+
+    def names(path: Path) -> set[str]:
+        return set(re.findall(r"^(\w+):", path.read_text(), re.MULTILINE))
+
+    given = set[str]().union(*map(names, (CHECKOUT / "group_vars/all").glob("*.yml")))
+    for defaults in (CHECKOUT / "roles").glob("*/defaults/main.yml"):
+        assert names(defaults) & given == set(), defaults
+
+
 def test_the_readmes_of_roles_are_current() -> None:
     assert _run("python3", "scripts/role_readmes.py", "--check").stderr == ""
 
 
-@pytest.mark.parametrize("lock", ["ansible", "test"])
+@pytest.mark.parametrize("lock", ["ansible", "checkov", "test"])
 def test_every_package_of_a_lock_has_a_hash(lock: str) -> None:
     text = (CHECKOUT / f"requirements/{lock}.txt").read_text()
     requirements = re.findall(r"^[a-z0-9][^\n]*==[^\n]*", text, re.MULTILINE)

@@ -320,8 +320,13 @@ BAD = [
     ),
     (
         {"jupyterhub_chart": "charts/jupyterhub"},
-        "jupyterhub_chart must be empty, a path from the root, or an address that begins with https:// or oci://, "
+        "jupyterhub_chart must be empty, a path from the root, or a chart repository such as https://helm.dask.org, "
         "not 'charts/jupyterhub'.",
+    ),
+    (
+        {"jupyterhub_chart": "https://example.org/jupyterhub-4.4.0.tgz"},
+        "jupyterhub_chart must be empty, a path from the root, or a chart repository such as https://helm.dask.org, "
+        "not 'https://example.org/jupyterhub-4.4.0.tgz'.",
     ),
     (
         {"dask_gateway_chart": None},

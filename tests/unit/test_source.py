@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
-from loading import load
+from loading import CHECKOUT, load
 
 plugin = load("plugins/filter/source.py")
 
@@ -48,3 +51,34 @@ def test_the_cache_tells_what_made_it(tmp_path: Path, made: str, source: str) ->
 
 def test_an_empty_cache_tells_nothing(tmp_path: Path) -> None:
     assert plugin.cached_source(str(tmp_path / "bin/kubeadm"), str(tmp_path)) == ""
+
+
+NO_SUM = "There is no checksum of jupyterhub-4.4.0.tgz for "
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({}, "artifact_source auto: registries, because upstream has no checksum of jupyterhub-4.4.0.tgz."),
+        ({"artifact_source": "upstream"}, NO_SUM),
+        ({"artifact_source": "upstream", "jupyterhub_chart": ""}, ""),
+        ({"artifact_source": "registries", "jupyterhub_chart": "https://example.org/charts/"}, NO_SUM),
+        ({"artifact_source": "registries", "dask_gateway_chart": "https://example.org/charts"}, ""),
+    ],
+)
+def test_nothing_is_taken_without_a_sum(tmp_path: Path, settings: dict[str, str], sentence: str) -> None:
+    role = {"name": "preflight", "tasks_from": "source"}
+    book = tmp_path / "play.yml"
+    book.write_text(json.dumps([{"hosts": "localhost", "tasks": [{"ansible.builtin.include_role": role}]}]))
+    (tmp_path / "group_vars").symlink_to(CHECKOUT / "group_vars")
+    variables = settings | {"cache_dir": str(tmp_path / "cache")}
+    run = subprocess.run(
+        ["ansible-playbook", "-i", "hosts.example", "-e", json.dumps(variables), str(book)],
+        cwd=CHECKOUT,
+        env=os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == (2 if sentence == NO_SUM else 0), run.stdout
+    assert sentence in run.stdout

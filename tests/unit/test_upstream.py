@@ -26,11 +26,12 @@ def version(template: str) -> str:
 
 # No public table has their sums, so that they are refused; see upstream.yml.
 WITHOUT_SUM = ["jupyterhub"]
+RELEASES = UPSTREAM["upstream_charts"] + UPSTREAM["upstream_releases"]
 
 
 @pytest.mark.parametrize("architecture", ["amd64", "arm64"])
 def test_every_release_has_a_sum_or_is_known_to_have_none(architecture: str) -> None:
-    releases = [it | {"version": version(it["version"])} for it in UPSTREAM["upstream_releases"]]
+    releases = [it | {"version": version(it["version"])} for it in RELEASES]
     files = plugin.release_files(releases, UPSTREAM["upstream_checksums"], architecture, "/none")
     assert [file["name"] for file in files if not file["sha256"]] == WITHOUT_SUM
     assert all(re.fullmatch("[0-9a-f]{64}|", file["sha256"]) for file in files)
@@ -43,7 +44,7 @@ def test_every_image_has_a_digest_and_is_one_of_ours(image: dict[str, Any]) -> N
 
 
 def test_no_sum_is_kept_for_what_is_not_taken() -> None:
-    names = {release["name"] for release in UPSTREAM["upstream_releases"]}
+    names = {release["name"] for release in RELEASES}
     assert set(UPSTREAM["upstream_checksums"]) == names - set(WITHOUT_SUM)
     assert set(UPSTREAM["upstream_digests"]) == {image["name"] for image in UPSTREAM["upstream_images"]}
 
