@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Breaks the live platform on purpose and sees that it recovers: drift, reboots, nodes that come and go, interrupted runs. It
+# Breaks the live platform on purpose and sees that it recovers: faults, drift, reboots, nodes that come and go, interrupted runs. It
 # takes long, and the last test takes the platform down with all homes and makes it again. Usage: life.sh [--yes] [options of pytest]
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -12,5 +12,5 @@ elif [ -z "${CI:-}" ]; then
 fi
 running || die "The platform does not answer: run make up first." 3
 use_venv test
-KUBECONFIG=$(kubeconfig) pytest -m life "$@" tests/deployment/test_drift.py tests/deployment/test_reboot.py \
+KUBECONFIG=$(kubeconfig) pytest -m life "$@" tests/faults tests/deployment/test_drift.py tests/deployment/test_reboot.py \
     tests/deployment/test_scale.py tests/deployment/test_interruption.py

@@ -8,6 +8,6 @@ install_packages requirements/debian.txt requirements/debian-test.txt
 scripts/check.sh
 running || scripts/up.sh
 use_venv test
-mapfile -t tests < <(ls -d tests/deployment tests/browser 2>/dev/null)
-[ "${#tests[@]}" -gt 0 ] || die "tests/deployment and tests/browser are missing from this checkout."
+mapfile -t tests < <(ls -d tests/deployment tests/attacks tests/faults tests/browser 2>/dev/null)
+[ "${#tests[@]}" -gt 0 ] || die "The tests of a live platform are missing from this checkout."
 KUBECONFIG=$(kubeconfig) pytest "$@" "${tests[@]}"

@@ -18,6 +18,10 @@ def unready_pods(pods: Iterable[Mapping[str, Any]]) -> list[str]:
     """
     lines = []
     for pod in pods:
+        name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+        if pod["metadata"].get("deletionTimestamp"):
+            lines.append(f"{name}: Terminating")
+            continue
         status = pod.get("status", {})
         conditions = {condition["type"]: condition for condition in status.get("conditions", [])}
         if status.get("phase") == "Succeeded" or conditions.get("Ready", {}).get("status") == "True":
@@ -30,8 +34,20 @@ def unready_pods(pods: Iterable[Mapping[str, Any]]) -> list[str]:
         reasons += [condition for condition in conditions.values() if condition.get("status") == "False"]
         reason = reasons[0] if reasons else {"reason": status.get("phase", "Unknown")}
         words = [reason.get("reason"), reason.get("message")]
-        lines.append(f"{pod['metadata']['namespace']}/{pod['metadata']['name']}: {': '.join(filter(None, words))}")
+        lines.append(f"{name}: {': '.join(filter(None, words))}")
     return lines
+
+
+def failing_pods(pods: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the pods one of whose containers has ended at each of three starts or more."""
+    return [
+        pod
+        for pod in pods
+        if any(
+            container.get("restartCount", 0) > 1 and "running" not in container.get("state", {})
+            for container in pod.get("status", {}).get("containerStatuses", [])
+        )
+    ]
 
 
 class FilterModule:
@@ -39,4 +55,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        return {"unready_pods": unready_pods}
+        return {"failing_pods": failing_pods, "unready_pods": unready_pods}

@@ -116,7 +116,8 @@ unknown:
   type: list
   returned: always
 kernel:
-  description: What the kernel allows here - cgroup_v2, sys_resource, modules, nofile, nproc, inotify_instances.
+  description: >-
+    What the kernel allows here - cgroup_v2, sys_resource, modules, nofile, nproc, inotify_instances, loop_devices.
   type: dict
   returned: always
 """
@@ -268,6 +269,7 @@ def kernel() -> dict[str, Any]:
         "nofile": limit(resource.RLIMIT_NOFILE, MOST_FILES),
         "nproc": limit(resource.RLIMIT_NPROC, MOST_PROCESSES),
         "inotify_instances": int(Path("/proc/sys/fs/inotify/max_user_instances").read_text()),
+        "loop_devices": Path("/dev/loop-control").exists(),
     }
 
 

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from live import steps
-from live.fixtures import SignIn
 from live.people import Person
 from live.steps import Shot
 from playwright.sync_api import Page, expect
 
 NOTEBOOK = "01-archive-to-cluster.ipynb"
 RUN_MILLISECONDS = 420_000
-
-
-@pytest.fixture
-def edwin(sign_in: SignIn) -> Iterator[Person]:
-    """Return Edwin, who has no server before the test and none after it."""
-    person = sign_in("edwin")
-    person.stop_server()
-    yield person
-    person.stop_server()
 
 
 @pytest.mark.timeout(900)

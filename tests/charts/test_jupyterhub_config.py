@@ -186,7 +186,7 @@ def test_the_pod_of_a_user(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (labels["app"], labels["release"]) == ("jupyterhub", "jupyterhub")
     container = manifest["spec"]["containers"][0]
     assert container["image"].endswith(f"/minimal:0123456789ab@{DIGEST}")
-    assert container["resources"]["limits"] == {"cpu": 1.0, "memory": 2**30}
+    assert container["resources"]["limits"] == {"cpu": 1.0, "memory": 2**30, "ephemeral-storage": "4G"}
     names = [entry["name"] for entry in container["env"]]
     for user_of, needed in (
         ("DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE", "JUPYTER_IMAGE_SPEC"),

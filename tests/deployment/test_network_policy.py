@@ -64,10 +64,6 @@ def test_nodes(grace_pod: Pod, cluster: Cluster, control_plane: bool, port: int)
     assert connect_from_here(node, port) == "open"
 
 
-def test_cloud_metadata(grace_pod: Pod) -> None:
-    assert grace_pod.connect("169.254.169.254", 80) in REFUSED
-
-
 def test_a_process_has_no_privileges(grace: Person, grace_pod: Pod) -> None:
     status = dict(line.split(":\t", 1) for line in grace_pod.run("cat", "/proc/self/status").splitlines())
     assert status["Uid"].split() == ["1000"] * 4

@@ -14,6 +14,8 @@ from live.polling import until
 NAMESPACE = "spawn-tests"
 SECONDS = 180
 HUB_PORT = 8081
+# How many servers may be on their way at once, as on the platform's hub.
+SPAWN_LIMIT = 64
 
 CONFIG = """
 import os
@@ -28,6 +30,7 @@ c.JupyterHub.hub_connect_url = f"http://{os.environ['POD_IP']}:8081"
 c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:8001"
 c.ConfigurableHTTPProxy.should_start = False
 c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 0}
+c.JupyterHub.concurrent_spawn_limit = int(os.environ["TESTS_SPAWN_LIMIT"])
 c.JupyterHub.db_url = "sqlite:////tmp/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret_file = "/tmp/cookie-secret"
 c.JupyterHub.services = [{"name": "tests", "api_token": os.environ["TESTS_TOKEN"]}]
@@ -147,6 +150,7 @@ def _hub(name: str, variant: Variant, images: dict[str, str], storage: str, toke
         "TESTS_IMAGE": image,
         "TESTS_STORAGE": storage,
         "TESTS_TOKEN": token,
+        "TESTS_SPAWN_LIMIT": str(SPAWN_LIMIT),
     }
     fields = {"POD_IP": "status.podIP", "POD_NAMESPACE": "metadata.namespace"}
     config = "/usr/local/etc/jupyterhub"

@@ -80,16 +80,20 @@ class Person:
         found: dict[str, Any] | None = answer.json()["servers"].get("")
         return found
 
-    def ask_for_server(self, profile: str, **options: str) -> None:
-        """Ask the hub to start the person's server."""
-        answer = self.api("POST", f"/users/{self.name}/server", json={"profile": profile, **options})
+    def _path(self, name: str) -> str:
+        """Return where the API has the person's server of a name, or the default one."""
+        return f"/users/{self.name}/servers/{name}" if name else f"/users/{self.name}/server"
+
+    def ask_for_server(self, profile: str, *, name: str = "", **options: str) -> None:
+        """Ask the hub to start the person's server, or the one of a name."""
+        answer = self.api("POST", self._path(name), json={"profile": profile, **options})
         if answer.status_code not in (201, 202):
             raise SpawnError(answer.text)
 
-    def wait_for_server(self, seconds: float = SPAWN_SECONDS) -> None:
+    def wait_for_server(self, seconds: float = SPAWN_SECONDS, *, name: str = "") -> None:
         """Follow the hub's progress events until the server is ready."""
         seen = ""
-        with self.http.stream("GET", f"/hub/api/users/{self.name}/server/progress", timeout=seconds) as events:
+        with self.http.stream("GET", f"/hub/api{self._path(name)}/progress", timeout=seconds) as events:
             if events.status_code == 400:  # no longer pending: there is nothing to follow
                 return
             for line in events.iter_lines():
@@ -115,6 +119,10 @@ class Person:
         if self.server():
             self.api("DELETE", f"/users/{self.name}/server").raise_for_status()
             until(f"the server of {self.name} has stopped", lambda: not self.server(), STOP_SECONDS)
+
+    def forget_server(self, name: str) -> None:
+        """Have no server of this name, and no home of it."""
+        self.api("DELETE", self._path(name), json={"remove": True})
 
     def leave(self) -> None:
         """Revoke the tokens and sign out."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import ipaddress
 import json
+import os
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -146,8 +148,43 @@ def test_what_ends_soon_is_renewed(
 
 def test_only_running_containers_of_a_pod_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Containers that have ended are still known to containerd."""
-    monkeypatch.setattr(renew, "output", lambda *command: "one\ntwo\n" if "containers" in command else "two\nother\n")
-    assert renew.running("etcd") == {"two"}
+    tasks = "TASK     PID    STATUS\ntwo      12     RUNNING\nthree    0      STOPPED\nother    14     RUNNING\n"
+    monkeypatch.setattr(renew, "output", lambda *command: "one\ntwo\nthree\n" if "containers" in command else tasks)
+    assert renew.running("etcd") == {"two": 12}
+
+
+def test_a_process_began_when_the_kernel_says() -> None:
+    process = subprocess.Popen(["sleep", "60"])
+    try:
+        assert -2 < time.time() - renew.began(process.pid) < 30
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("ends_soon", [True, False], ids=["renewed", "cut-off-before"])
+def test_what_began_before_its_certificates_is_restarted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends_soon: bool
+) -> None:
+    """Also those that a renewal which was cut off had not restarted."""
+    (tmp_path / "pki").mkdir()
+    certificate = tmp_path / "pki" / "apiserver.crt"
+    certificate.write_text("")
+    os.utime(certificate, (1000, 1000))
+    begins = {"etcd": 1001.0, "kube-apiserver": 999.0, "kube-controller-manager": 998.0, "kube-scheduler": 1002.0}
+    calls: list[tuple[str, ...]] = []
+    restarted: list[str] = []
+    monkeypatch.setattr(renew, "FOLDER", tmp_path)
+    monkeypatch.setattr(renew, "ending", lambda _: ["apiserver"] if ends_soon else [])
+    monkeypatch.setattr(renew, "output", lambda *command: calls.append(command))
+    monkeypatch.setattr(renew, "running", lambda pod: {pod: list(begins).index(pod)})
+    monkeypatch.setattr(renew, "began", lambda process: list(begins.values())[process])
+    monkeypatch.setattr(renew, "restart", restarted.append)
+    monkeypatch.setattr(renew, "wait", lambda *_: None)
+    monkeypatch.setattr(renew.sys, "argv", ["renew", "30"])
+    renew.main()
+    assert restarted == ["kube-apiserver", "kube-controller-manager"]
+    assert [command[:3] for command in calls] == [("kubeadm", "certs", "renew")] * ends_soon
 
 
 @pytest.fixture

@@ -48,6 +48,27 @@ def test_the_reason_is_the_first_that_kubernetes_gives(status: dict[str, Any], l
     assert pods.unready_pods([pod(phase="Pending", conditions=[NOT_READY], **status)]) == [f"jupyterhub/hub-1: {line}"]
 
 
+def test_a_pod_that_goes_is_not_ready_whatever_it_says() -> None:
+    going = pod(phase="Running", conditions=[{"type": "Ready", "status": "True"}])
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert pods.unready_pods([going]) == ["jupyterhub/hub-1: Terminating"]
+
+
+@pytest.mark.parametrize(
+    ("container", "fails"),
+    [
+        ({"restartCount": 2, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}, True),
+        ({"restartCount": 2, "state": {"terminated": {"exitCode": 1}}}, True),
+        ({"restartCount": 2, "state": {"running": {}}}, False),
+        ({"restartCount": 1, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}, False),
+        ({"state": {"waiting": {"reason": "ContainerCreating"}}}, False),
+    ],
+)
+def test_a_pod_fails_that_ends_at_each_start(container: dict[str, Any], fails: bool) -> None:
+    one = pod(phase="Running", containerStatuses=[container])
+    assert pods.failing_pods([one]) == ([one] if fails else [])
+
+
 def test_a_pod_without_conditions_is_named_with_its_phase() -> None:
     assert pods.unready_pods([pod(phase="Pending")]) == ["jupyterhub/hub-1: Pending"]
 

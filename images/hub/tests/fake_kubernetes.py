@@ -20,8 +20,14 @@ class Stream:
 
     def __init__(self, content: Resource | None = None) -> None:
         self._content = content
-        self.lines: asyncio.Queue[bytes] = asyncio.Queue()
-        self.content = SimpleNamespace(readline=self.lines.get)
+        # No line, but nothing: the connection is reset.
+        self.lines: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.content = SimpleNamespace(readline=self._readline)
+
+    async def _readline(self) -> bytes:
+        if (line := await self.lines.get()) is None:
+            raise ConnectionResetError
+        return line
 
     async def read(self) -> bytes:
         return json.dumps(self._content).encode()
@@ -42,6 +48,8 @@ class FakeKubernetes:
         self.created = asyncio.Event()
         # Those who watch learn nothing while it is mute.
         self.is_mute = False
+        # Nobody gets an answer while it is away.
+        self.is_away = False
         self._events: dict[str, Resource] = {}
         self._streams: dict[str, list[Stream]] = {"pods": [], "events": []}
         self._number = 0
@@ -99,7 +107,15 @@ class FakeKubernetes:
         self._events[event["metadata"]["name"]] = event
         self._tell("events", "ADDED", event)
 
+    def go_away(self) -> None:
+        """Answer nobody, and drop those who watch."""
+        self.is_away = True
+        for stream in [stream for streams in self._streams.values() for stream in streams]:
+            stream.lines.put_nowait(None)
+
     def _answer(self, kind: str, resources: dict[str, Resource], watch: bool) -> Stream:
+        if self.is_away:
+            raise ConnectionRefusedError
         if not watch:
             return Stream({"metadata": {"resourceVersion": "1"}, "items": list(resources.values())})
         self._streams[kind].append(Stream())

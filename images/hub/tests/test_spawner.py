@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+from asyncio import sleep as real_sleep
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -142,6 +143,52 @@ async def test_a_change_that_only_a_new_list_shows(kubernetes: FakeKubernetes, s
     reflector.resources = {f"{NAMESPACE}/{POD}": {**kubernetes.pods[POD], "status": RUNNING}}
     await soon(start)
     server.close()
+
+
+def let_time_pass(kubernetes: FakeKubernetes, monkeypatch: pytest.MonkeyPatch, outage: float) -> list[float]:
+    """Have pauses end at once; the API server is back when they add up to so many seconds."""
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        kubernetes.is_away = sum(pauses) < outage
+        await real_sleep(0)
+
+    monkeypatch.setattr("asyncio.sleep", pause)
+    return pauses
+
+
+async def test_a_hub_outlives_an_api_server_that_is_long_away(
+    kubernetes: FakeKubernetes, spawner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await spawner.poll()
+    pauses = let_time_pass(kubernetes, monkeypatch, outage=120)
+    kubernetes.go_away()
+    async with asyncio.timeout(5):
+        while kubernetes.is_away:
+            await real_sleep(0.01)
+    assert sum(pauses) >= 120
+    server = await listen(kubernetes)
+    start = spawner.start()
+    await until_created(kubernetes)
+    kubernetes.change(POD, RUNNING)
+    await soon(start)
+    server.close()
+
+
+async def test_a_hub_that_starts_without_an_api_server_waits_for_it(
+    kubernetes: FakeKubernetes, spawner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kubernetes.add(POD)
+    kubernetes.is_away = True
+    pauses = let_time_pass(kubernetes, monkeypatch, outage=3)
+    # It runs, or is on its way: the stock spawner fails here, and its hub forgets the server.
+    assert await soon(asyncio.gather(spawner.poll(), make(EventSpawner).poll())) == [None, None]
+    assert sum(pauses) >= 3
+    kubernetes.is_away = True
+    await KubeSpawner._stop_all_reflectors()
+    with pytest.raises(OSError):  # noqa: PT011
+        await make(KubeSpawner).poll()
 
 
 async def test_a_crash_ends_the_start(kubernetes: FakeKubernetes, spawner: Any) -> None:

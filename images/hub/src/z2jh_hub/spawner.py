@@ -30,6 +30,8 @@ from z2jh_hub.pods import REMOVED, TELL, Event, Pod, brief, stage, trouble
 RETRY_SECONDS = 1.0
 CONNECT_SECONDS = 1.0
 GONE_SECONDS = 30.0
+# How long after one attempt to reach the API server the next one is made, while there is no reflector.
+API_SERVER_SECONDS = 2.0
 # The part of start_timeout after which a start ends itself, so that it says what it waited for before the hub ends it.
 PATIENCE = 0.95
 
@@ -71,6 +73,11 @@ class _Telling(ResourceReflector):  # type: ignore[misc, unused-ignore]
             tell(key)
         return Resources(proposal["value"])
 
+    async def _watch_and_update(self) -> None:
+        """Watch for ever: KubeSpawner gives up after 51 s without an API server, and its hub sees nothing more."""
+        while not self._stopping:
+            await super()._watch_and_update()
+
 
 class TellingPods(_Telling, PodReflector):  # type: ignore[misc, unused-ignore]
     """KubeSpawner's reflector of pods, telling."""
@@ -78,6 +85,12 @@ class TellingPods(_Telling, PodReflector):  # type: ignore[misc, unused-ignore]
 
 class TellingEvents(_Telling, EventReflector):  # type: ignore[misc, unused-ignore]
     """KubeSpawner's reflector of events about pods, telling."""
+
+
+def _has_failed(reflector: ResourceReflector) -> bool:
+    """Say whether a reflector could not list what there is."""
+    first = reflector.first_load_future
+    return first.done() and first.exception() is not None
 
 
 async def listens(host: str, port: int) -> bool:
@@ -128,8 +141,20 @@ class EventSpawner(KubeSpawner):  # type: ignore[misc, unused-ignore]
         return found[-1] if found else None
 
     async def _start_reflector(self, kind: str, reflector_class: Any, replace: bool = False, **kwargs: Any) -> Any:
-        telling = {PodReflector: TellingPods, EventReflector: TellingEvents}
-        return await super()._start_reflector(kind, telling.get(reflector_class, reflector_class), replace, **kwargs)
+        """Start a reflector that tells, as soon as there is an API server.
+
+        A hub that starts while there is none must wait: it would take every server for stopped, and forget it.
+        """
+        telling = {PodReflector: TellingPods, EventReflector: TellingEvents}.get(reflector_class, reflector_class)
+        while True:
+            try:
+                return await super()._start_reflector(kind, telling, replace, **kwargs)
+            except Exception:
+                # KubeSpawner logged it, whatever it is. Another spawner may have started a reflector by now.
+                key = self._get_reflector_key(kind)
+                if (there := self.reflectors.get(key)) and _has_failed(there):
+                    del self.reflectors[key]
+            await asyncio.sleep(API_SERVER_SECONDS)
 
     async def _start(self) -> Any:
         """Start the pod; return its URL when its server listens."""

@@ -1,0 +1,7 @@
+"""Fixtures of the tests on a live platform."""
+
+from __future__ import annotations
+
+from live.fixtures import ada, ada_pod, cluster, grace, grace_pod, hub_pod, platform, sign_in
+
+__all__ = ["ada", "ada_pod", "cluster", "grace", "grace_pod", "hub_pod", "platform", "sign_in"]
