@@ -24,7 +24,7 @@ passed() { sed -n 's/.*\b\([0-9]\+\) passed.*/\1/p' "$1" | awk '{n += $1} END {i
 provide_helm() { ansible-playbook -i hosts.example playbooks/helm.yml; }
 
 # Checkov has an environment of its own, as it holds back packages that the others share.
-checkov() { (use_venv checkov && command -v checkov); }
+provide_checkov() { (use_venv checkov && type -P checkov); }
 
 # The packages of images are checked and tested by their own configuration, each in its folder.
 in_each_image() {
@@ -52,7 +52,7 @@ run shellcheck shell_scripts
 run mypy types
 run unit-tests pytest tests/unit tests/notebooks
 run helm provide_helm
-CHECKOV=$(checkov)
+CHECKOV=$(provide_checkov)
 export CHECKOV
 run chart-tests pytest --numprocesses 2 tests/charts
 wait
