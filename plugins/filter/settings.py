@@ -69,6 +69,7 @@ REPOSITORY = re.compile(rf"{LABEL}(\.{LABEL})*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-
 REFERENCE = re.compile(rf"{REPOSITORY.pattern}:[A-Za-z0-9_][A-Za-z0-9_.-]*@sha256:[0-9a-f]{{64}}")
 # What the platform runs of ours on a cluster that is there already.
 IMAGES = ("hub", "proxy", "dask-gateway", "minimal", "astronomy", "pause")
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 NODE_PORT, NODE_PORT_HTTP = 30443, 30080
 STANDIN_CLIENT_ID = "z2jh-local"
 HELM_VALUES = Path(__file__).resolve().parents[2] / "helm-values" / "jupyterhub.yml"
@@ -245,6 +246,18 @@ class Setting:
     secret: bool = False
 
 
+def _email(value: Any) -> str | None:
+    if value == "" or (_is_text(value) and re.fullmatch(r"[^@\s]+@[^@\s]+[.][^@\s]+", value)):
+        return None
+    return f"must be empty or an email address, not {value!r}"
+
+
+def _address(value: Any) -> str | None:
+    if _is_text(value) and re.fullmatch(r"https://[^\s/]+/\S*", value):
+        return None
+    return f"must be the address of a directory, such as {LETS_ENCRYPT}, not {value!r}"
+
+
 def _name_or_empty(value: Any) -> str | None:
     if value == "" or (_is_text(value) and re.fullmatch(rf"{LABEL}(\.{LABEL})*", value)):
         return None
@@ -279,6 +292,8 @@ SETTINGS = (
     Setting("hub_certificate", _file),
     Setting("hub_certificate_key", _file),
     Setting("hub_certificate_ca", _file),
+    Setting("hub_acme_email", _email),
+    Setting("hub_acme_server", _address),
     Setting("github_standin_hostname", _hostname),
     Setting("github_standin_port", _port),
     Setting("github_url", _https_url),
@@ -413,9 +428,11 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
     if bool(values["hub_certificate"]) != bool(values["hub_certificate_key"]):
         lacking = "hub_certificate_key" if values["hub_certificate"] else "hub_certificate"
         yield f"{lacking} is empty: a certificate and its key are given both, or neither."
+    if values["hub_acme_email"]:
+        yield from _acme(values)
     if values["place"] == "existing":
         yield from _of_existing(values)
-    if values["hub_certificate_ca"] and not values["hub_certificate"]:
+    if values["hub_certificate_ca"] and not (values["hub_certificate"] or values["hub_acme_email"]):
         yield "hub_certificate_ca is set and hub_certificate is not: give the certificate too, or leave it empty."
     if not values["github_allowed_organizations"]:
         yield "github_allowed_organizations is empty, so nobody could sign in: name one, as in ['my-organization']."
@@ -428,6 +445,23 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
         yield f"hub_port must not be {NODE_PORT_HTTP}, which is the nodes' port for http: choose another one."
     if not local and int(values["hub_http_port"]) == NODE_PORT:
         yield f"hub_http_port must not be {NODE_PORT}, which is the nodes' port for https: choose another one."
+
+
+def _acme(values: Mapping[str, Any]) -> Iterator[str]:
+    """Check what an ACME server needs."""
+    if values["place"] != "hosts":
+        yield "hub_acme_email is set, which place hosts alone can use: leave it empty."
+        return
+    if values["hub_certificate"]:
+        yield "hub_acme_email and hub_certificate are both set: the certificate is given, or asked for."
+    if values["hub_acme_server"] == LETS_ENCRYPT and (int(values["hub_http_port"]), int(values["hub_port"])) != (
+        80,
+        443,
+    ):
+        yield (
+            "hub_acme_email is set, and Let's Encrypt asks at port 80 and follows to port 443 alone: "
+            "set hub_http_port to 80 and hub_port to 443, and send these ports to 30080 and 30443 of the nodes."
+        )
 
 
 def _of_existing(values: Mapping[str, Any]) -> Iterator[str]:

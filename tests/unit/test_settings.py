@@ -20,6 +20,8 @@ GOOD: dict[str, Any] = {
     "hub_certificate": "",
     "hub_certificate_key": "",
     "hub_certificate_ca": "",
+    "hub_acme_email": "",
+    "hub_acme_server": "https://acme-v02.api.letsencrypt.org/directory",
     "github_standin_hostname": "github.z2jh.test",
     "github_standin_port": 8444,
     "github_url": STANDIN,
@@ -72,6 +74,28 @@ A_HOSTNAME = "hub_hostname must be a host name in lower case with a dot, such as
 A_BARE_HOSTNAME = "hub_hostname must be a bare host name such as hub.example.org, without scheme, port or path"
 
 BAD = [
+    ({"hub_acme_email": "hub"}, "hub_acme_email must be empty or an email address, not 'hub'."),
+    ({"hub_acme_email": "hub@example.org"}, "hub_acme_email is set, which place hosts alone can use: leave it empty."),
+    (
+        {**ELSEWHERE, "hub_acme_server": "letsencrypt"},
+        "hub_acme_server must be the address of a directory, such as https://acme-v02.api.letsencrypt.org/directory, "
+        "not 'letsencrypt'.",
+    ),
+    (
+        {**ELSEWHERE, "hub_acme_email": "hub@example.org"},
+        "hub_acme_email is set, and Let's Encrypt asks at port 80 and follows to port 443 alone: "
+        "set hub_http_port to 80 and hub_port to 443, and send these ports to 30080 and 30443 of the nodes.",
+    ),
+    (
+        {
+            **ELSEWHERE,
+            "hub_http_port": 80,
+            "hub_acme_email": "hub@example.org",
+            "hub_certificate": "/etc/ssl/hub.pem",
+            "hub_certificate_key": "/etc/ssl/hub.key",
+        },
+        "hub_acme_email and hub_certificate are both set: the certificate is given, or asked for.",
+    ),
     (
         {**EXISTING, "existing_kubeconfig": ""},
         "existing_kubeconfig is empty: name the kubeconfig of the cluster that the platform shall run on.",
@@ -334,6 +358,8 @@ def test_a_bad_setting_is_refused_with_its_sentence(change: dict[str, Any], sent
     [
         {},
         ELSEWHERE,
+        {**ELSEWHERE, "hub_http_port": 80, "hub_acme_email": "hub@example.org"},
+        {**ELSEWHERE, "hub_acme_email": "hub@example.org", "hub_acme_server": "https://ca.example.org/acme/directory"},
         EXISTING,
         {**EXISTING, "existing_registry": "", "existing_images": REFERENCES},
         {**EXISTING, "existing_access": "NodePort", "hub_port": 30443, "hub_http_port": 30080},
