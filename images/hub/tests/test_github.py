@@ -256,6 +256,25 @@ class TestIdentity:
         github.knows("grace", 9)
         assert sign_in(authenticator, hub) == "grace"
 
+    def test_of_two_who_come_at_once_one_gets_the_name(
+        self, authenticator: GitHubAuthenticator, github: FakeGitHub, hub: FakeHandler, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        github.knows("edwin", 8)
+        decide = authenticator.check_allowed
+
+        async def meanwhile(*arguments: Any) -> Any:
+            hub.db.add(Identity(github_id=7, name="edwin"))
+            hub.db.commit()
+            return await decide(*arguments)
+
+        monkeypatch.setattr(authenticator, "check_allowed", meanwhile)
+        with pytest.raises(HTTPError, match="sign in again"):
+            sign_in(authenticator, hub)
+        # The hub's only session with its database goes on, and the second attempt ends well.
+        monkeypatch.undo()
+        assert known_name(hub.db, 8) is None
+        assert sign_in(authenticator, hub) == "edwin.8"
+
     def test_not_even_after_the_first_one_was_deleted(
         self, authenticator: GitHubAuthenticator, github: FakeGitHub, hub: FakeHandler
     ) -> None:

@@ -81,3 +81,11 @@ def test_cookies_and_what_the_chart_sets() -> None:
     configure(config, lambda _, default: default)
     cookies = {"secure": True, "samesite": "Lax"}
     assert config.JupyterHub.tornado_settings == {"slow_spawn_timeout": 0, "cookie_options": cookies}
+
+
+def test_cookies_are_as_the_operator_wants_them() -> None:
+    config = Config()
+    config.JupyterHub.tornado_settings = {"cookie_options": {"samesite": "Strict", "domain": "hub.test"}}
+    configure(config, lambda _, default: default)
+    cookies = {"secure": True, "samesite": "Strict", "domain": "hub.test"}
+    assert config.JupyterHub.tornado_settings["cookie_options"] == cookies

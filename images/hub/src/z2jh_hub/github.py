@@ -197,8 +197,9 @@ class GitHubAuthenticator(GitHubOAuthenticator):  # type: ignore[misc, unused-ig
     async def run_post_auth_hook(self, handler: Any, auth_model: Any) -> Any:
         """Remember the name of an account once it is let in."""
         auth_model = await super().run_post_auth_hook(handler, auth_model)
-        if auth_model:
-            bind(handler.db, account_of(auth_model)[0], auth_model["name"])
+        # Who is let in, and as an administrator, was decided by that name: somebody who lost it meanwhile begins again.
+        if auth_model and bind(handler.db, account_of(auth_model)[0], auth_model["name"]) != auth_model["name"]:
+            raise HTTPError(409, "This name was given away while you signed in. Please sign in again.")
         return auth_model
 
     async def check_allowed(self, username: str, auth_model: dict[str, Any]) -> bool:
@@ -256,10 +257,11 @@ class GitHubAuthenticator(GitHubOAuthenticator):  # type: ignore[misc, unused-ig
         if not is_allowed:
             self.log.warning("%s is no longer a member and has to sign in again", user.name)
             return False
-        refreshed["name"] = bind(handler.db, github_id, user.name)
-        if refreshed["name"] != user.name:
-            self.log.error("The account behind %s is that of %s", user.name, refreshed["name"])
+        name = bind(handler.db, github_id, user.name)
+        if name != user.name:
+            self.log.error("The account behind %s is that of %s", user.name, name or "nobody")
             return False
+        refreshed["name"] = name
         return refreshed
 
     async def _stays(self, user: Any, error: Exception) -> bool:

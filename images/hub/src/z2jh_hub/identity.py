@@ -41,13 +41,11 @@ def new_name(db: Any, github_id: int, login: str) -> str:
     return f"{login}.{github_id}" if taken else login
 
 
-def bind(db: Any, github_id: int, name: str) -> str:
-    """Remember the name of an account unless it has one; return the one it has.
-
-    Raises sqlalchemy.exc.IntegrityError if the name is another account's.
-    """
+def bind(db: Any, github_id: int, name: str) -> str | None:
+    """Remember the name of an account unless it has one; return the one it has, or None if the name is another's."""
     known = known_name(db, github_id)
-    if known is None:
+    if known is None and not is_bound(db, name):
         db.add(Identity(github_id=github_id, name=name))
         db.commit()
-    return known or name
+        known = name
+    return known
