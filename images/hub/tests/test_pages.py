@@ -89,3 +89,20 @@ def test_cookies_are_as_the_operator_wants_them() -> None:
     configure(config, lambda _, default: default)
     cookies = {"secure": True, "samesite": "Strict", "domain": "hub.test"}
     assert config.JupyterHub.tornado_settings["cookie_options"] == cookies
+
+
+@pytest.mark.parametrize(
+    ("url", "headers"),
+    [
+        ("https://hub.example.org/", {"Strict-Transport-Security": "max-age=31536000"}),
+        ("https://hub.example.org:443/", {"Strict-Transport-Security": "max-age=31536000"}),
+        ("https://hub.example.org:8443/", {}),
+        ("http://hub.example.org/", {}),
+    ],
+)
+def test_browsers_ask_a_hub_at_its_own_port_by_https_alone(url: str, headers: dict[str, str]) -> None:
+    config = Config()
+    config.JupyterHub.public_url = url
+    config.JupyterHub.tornado_settings = {"slow_spawn_timeout": 0}
+    configure(config, lambda _, default: default)
+    assert config.JupyterHub.tornado_settings.get("headers", {}) == headers
