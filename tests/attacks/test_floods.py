@@ -25,7 +25,7 @@ def lines_of(cluster: Cluster, selector: str) -> list[str]:
     [
         ("a body of 10 MB", {"method": "POST", "url": "/hub/api/users/grace/tokens", "content": b"x" * 10_000_000}),
         ("a header of 200 kB", {"method": "GET", "url": "/hub/api/user", "headers": {"X-Long": "x" * 200_000}}),
-        ("an address of 100 kB", {"method": "GET", "url": "/hub/api/users/" + "x" * 100_000}),
+        ("an address of 60 kB", {"method": "GET", "url": "/hub/api/users/" + "x" * 60_000}),
         ("a deep document", {"method": "POST", "url": "/hub/api/users/grace/tokens", "content": b"[" * 100_000}),
         ("a name of signs", {"method": "GET", "url": "/hub/api/users/%F0%9F%94%AD%00..%2F..%2Fada"}),
     ],
