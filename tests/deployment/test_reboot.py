@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from kubernetes.client import ApiException
 from live.cluster import Cluster
 from live.memory import node_containers
 from live.nodes import podman
@@ -15,10 +16,10 @@ pytestmark = [pytest.mark.life, pytest.mark.timeout(1200)]
 
 
 def ready(cluster: Cluster, nodes: set[str]) -> bool:
-    """Say whether all nodes and pods are well; an API server that is not up yet is no error."""
+    """Say whether all nodes and pods are well; an API server that is not up, or does not know yet who may what, is no error."""
     try:
         return cluster.ready_nodes() == nodes and not cluster.unwell_pods()
-    except HTTPError:
+    except (ApiException, HTTPError):
         return False
 
 

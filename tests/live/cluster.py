@@ -171,7 +171,7 @@ class Cluster:
             if pod.status.phase != "Succeeded"
             and not all(part.ready for part in pod.status.container_statuses or [])
             # What people start and stop meanwhile is not the platform's.
-            and pod.metadata.labels.get("component") != "singleuser-server"
+            and (pod.metadata.labels or {}).get("component") != "singleuser-server"
         }
 
     def node_address(self, *, control_plane: bool) -> str:
