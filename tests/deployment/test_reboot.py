@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.life, pytest.mark.timeout(1200)]
 
 
 def ready(cluster: Cluster, nodes: set[str]) -> bool:
-    """Say whether all nodes and pods are well; an API server that is not up, or does not know yet who may what, is no error."""
+    """Say whether all nodes and pods are well; an API server that still starts is no error."""
     try:
         return cluster.ready_nodes() == nodes and not cluster.unwell_pods()
     except (ApiException, HTTPError):
