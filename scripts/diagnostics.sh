@@ -4,7 +4,9 @@
 . "$(dirname "$0")/lib.sh"
 set +e
 
-export KUBECONFIG=${KUBECONFIG:-state/kubeconfig} PATH="$PATH:$cache_dir/bin"
+# A run that was cut off has not written yet where the platform is.
+known=$(kubeconfig)
+export KUBECONFIG=${KUBECONFIG:-${known:-state/kubeconfig}} PATH="$PATH:$cache_dir/bin"
 section() { printf '\n== %s ==\n' "$*"; }
 
 section machine

@@ -85,7 +85,7 @@ prune_venvs() {
 
 # The configuration of kubectl, or nothing when no platform was made from this checkout.
 kubeconfig() {
-    [ ! -s state/kubeconfig ] || printf '%s\n' "$PWD/state/kubeconfig"
+    [ ! -s state/status.yml ] || status_value kubeconfig
 }
 
 # True when the platform answers: the sign-in address of state/status.yml over https.
