@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from live.cluster import HUB_NAMESPACE, Cluster, CommandError, Pod
+from live.cluster import HUB_NAMESPACE, Cluster, CommandError
+from live.faults import restarts
 from live.fixtures import SignIn
 from live.people import Person
 from live.polling import until
@@ -56,14 +57,6 @@ except OSError as error:
 """
 
 
-def restarts(cluster: Cluster, pod: Pod) -> int:
-    """Return how often the containers of a pod were started again."""
-    return sum(
-        part.restart_count
-        for part in cluster.core.read_namespaced_pod(pod.name, HUB_NAMESPACE).status.container_statuses
-    )
-
-
 def goes_on(person: Person) -> None:
     """See that somebody's server and the hub answer."""
     with person.platform.http(person.token()) as http:
@@ -91,7 +84,7 @@ def test_memory(cluster: Cluster, edwin: Person, ada: Person) -> None:
     assert pod.python(MEMORY_HOG, "200").strip() == str(200 << 20)
     with pytest.raises(CommandError, match="ended with 137"):
         pod.python(MEMORY_HOG, "2000")
-    assert restarts(cluster, cluster.server_of("ada")) == 0
+    assert restarts(cluster, "component=singleuser-server,hub.jupyter.org/username=ada") == 0
     goes_on(ada)
     conditions = cluster.core.read_node(cluster.workers()[0]).status.conditions
     assert [entry.status for entry in conditions if entry.type == "MemoryPressure"] == ["False"]

@@ -9,13 +9,12 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from live.fixtures import SignIn, cluster, platform, sign_in
-from live.people import Person
+from live.fixtures import cluster, edwin, platform, sign_in
 from live.platform import Platform
 from live.steps import Shot
 from playwright.sync_api import Browser, Page, sync_playwright
 
-__all__ = ["cluster", "platform", "sign_in"]
+__all__ = ["cluster", "edwin", "platform", "sign_in"]
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -82,15 +81,6 @@ def page(browser: Browser, platform: Platform, output: Path, request: pytest.Fix
         page.screenshot(path=output / f"{request.node.name}-failed.png")
         context.tracing.stop(path=output / f"{request.node.name}-trace.zip")
     context.close()
-
-
-@pytest.fixture
-def edwin(sign_in: SignIn) -> Iterator[Person]:
-    """Return Edwin, who has no server before the test and none after it."""
-    person = sign_in("edwin")
-    person.stop_server()
-    yield person
-    person.stop_server()
 
 
 @pytest.fixture

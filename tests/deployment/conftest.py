@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from live.fixtures import ada, ada_pod, cluster, grace, grace_pod, hub_pod, platform, sign_in
+from live.fixtures import ada, ada_pod, cluster, edwin, grace, grace_pod, hub_pod, platform, sign_in
 
-__all__ = ["ada", "ada_pod", "cluster", "grace", "grace_pod", "hub_pod", "platform", "sign_in"]
+__all__ = ["ada", "ada_pod", "cluster", "edwin", "grace", "grace_pod", "hub_pod", "platform", "sign_in"]

@@ -84,15 +84,6 @@ def restart_hub(platform: Platform, cluster: Cluster) -> None:
         until("another hub serves", serves, RESTART_SECONDS)
 
 
-@pytest.fixture
-def edwin(sign_in: SignIn) -> Iterator[Person]:
-    """Return Edwin, who has no server before the test and none after it."""
-    person = sign_in("edwin")
-    person.stop_server()
-    yield person
-    person.stop_server()
-
-
 class TestIdentity:
     """A person is the number of a GitHub account; a login can be renamed, and taken by somebody else."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import ssl
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -166,13 +165,6 @@ def test_an_administrator_reads_nobodys_files(platform: Platform, ada: Person, g
 
 class TestHome:
     """What is saved stays."""
-
-    @pytest.fixture
-    def edwin(self, sign_in: SignIn) -> Iterator[Person]:
-        person = sign_in("edwin")
-        person.stop_server()
-        yield person
-        person.stop_server()
 
     def test_a_file_is_there_after_a_restart(self, platform: Platform, edwin: Person) -> None:
         name, word = f"tests-{secrets.token_hex(4)}.txt", secrets.token_hex(16)

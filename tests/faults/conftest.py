@@ -7,27 +7,18 @@ from collections.abc import Iterator
 import pytest
 from live.cluster import Cluster
 from live.faults import HUB, renew
-from live.fixtures import SignIn, cluster, platform, sign_in
+from live.fixtures import cluster, edwin, platform, sign_in
 from live.people import Person
 from live.platform import Platform
 from live.work import Work
 
-__all__ = ["cluster", "platform", "sign_in"]
+__all__ = ["cluster", "edwin", "platform", "sign_in"]
 
 
 @pytest.fixture
 def fresh_hub(platform: Platform, cluster: Cluster) -> None:
     """Have a hub that Kubernetes restarts at once."""
     renew(platform, cluster, HUB)
-
-
-@pytest.fixture
-def edwin(sign_in: SignIn) -> Iterator[Person]:
-    """Return Edwin, who has no server before the test and none after it."""
-    person = sign_in("edwin")
-    person.stop_server()
-    yield person
-    person.stop_server()
 
 
 @pytest.fixture

@@ -66,6 +66,15 @@ def with_server(person: Person, profile: str) -> Iterator[Person]:
 
 
 @pytest.fixture
+def edwin(sign_in: SignIn) -> Iterator[Person]:
+    """Return Edwin, who has no server before the test and none after it."""
+    person = sign_in("edwin")
+    person.stop_server()
+    yield person
+    person.stop_server()
+
+
+@pytest.fixture
 def grace_pod(grace: Person, cluster: Cluster) -> Pod:
     """Return the pod of Grace's server."""
     return cluster.server_of("grace")
