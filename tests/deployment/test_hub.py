@@ -50,12 +50,14 @@ class TestSignIn:
         claims = cluster.core.list_namespaced_persistent_volume_claim(HUB_NAMESPACE).items
         assert not [claim.metadata.name for claim in claims if "mallory" in claim.metadata.name]
 
-    def test_signing_out_ends_the_session(self, platform: Platform) -> None:
-        person = Person(platform, "edwin")
-        assert person.sign_in().status_code == 200
-        assert person.api("GET", "/user").status_code == 200
+    def test_signing_out_ends_the_session_and_every_copy_of_its_cookie(self, platform: Platform) -> None:
+        person, elsewhere, thief = (Person(platform, "edwin") for _ in range(3))
+        for browser in (person, elsewhere):
+            assert browser.sign_in().status_code == 200
+        thief.http.cookies.update(person.http.cookies)
+        assert all(browser.is_signed_in() for browser in (person, elsewhere, thief))
         person.http.get("/hub/logout")
-        assert person.api("GET", "/user").status_code == 403
+        assert not any(browser.is_signed_in() for browser in (person, elsewhere, thief))
 
     def test_a_state_of_somebody_else_is_refused(self, platform: Platform) -> None:
         with platform.http() as stranger:

@@ -29,12 +29,12 @@ def cluster(platform: Platform) -> Cluster:
 
 @pytest.fixture(scope="session")
 def sign_in(platform: Platform) -> Iterator[SignIn]:
-    """Return somebody who is signed in; the same one each time that the name is the same."""
+    """Return somebody who is signed in, once more if a test signed the name out: the same one each time."""
     people: dict[str, Person] = {}
 
     def one(name: str) -> Person:
-        if name not in people:
-            person = Person(platform, name)
+        person = people.get(name) or Person(platform, name)
+        if name not in people or not person.is_signed_in():
             answer = person.sign_in()
             assert answer.status_code == 200, f"{name} cannot sign in: {answer.status_code} {answer.url}\n{answer.text}"
             people[name] = person
@@ -71,7 +71,7 @@ def edwin(sign_in: SignIn) -> Iterator[Person]:
     person = sign_in("edwin")
     person.stop_server()
     yield person
-    person.stop_server()
+    sign_in("edwin").stop_server()
 
 
 @pytest.fixture

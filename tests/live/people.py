@@ -42,6 +42,10 @@ class Person:
         """Go through the code flow; return the last page, which is the hub's, be it a welcome or a refusal."""
         return self.http.get(self.callback())
 
+    def is_signed_in(self) -> bool:
+        """Say whether the hub knows the person."""
+        return self.api("GET", "/user").status_code == 200
+
     def callback(self, *, decision: str = "authorize") -> str:
         """Go through the code flow up to GitHub's answer; return the address of the hub that it leads back to."""
         people = self.http.get("/hub/oauth_login", params={"next": "/hub/home"})
@@ -125,8 +129,7 @@ class Person:
         self.api("DELETE", self._path(name), json={"remove": True})
 
     def leave(self) -> None:
-        """Revoke the tokens and sign out."""
+        """Revoke the tokens and forget the cookies; to sign out would end everybody's sessions of this name."""
         for token in self._tokens:
             self.api("DELETE", f"/users/{self.name}/tokens/{token}")
-        self.http.get("/hub/logout")
         self.http.close()

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from jupyterhub.app import JupyterHub
 from jupyterhub.crypto import CryptKeeper
+from jupyterhub.orm import APIToken, User
 from jupyterhub.proxy import Proxy
 from traitlets.config import Config
 
@@ -142,5 +143,35 @@ def test_a_session_lasts_through_an_outage_and_ends_with_membership(tmp_path: Pa
             assert await name_of(browser) == "edwin"
             hub.users.clear()
             assert await name_of(browser) == 403
+
+    asyncio.run(story())
+
+
+def test_signing_out_ends_every_copy_of_a_cookie_and_leaves_other_tokens(tmp_path: Path, github: FakeGitHub) -> None:
+    async def story() -> None:
+        async with running_hub(tmp_path, github) as hub:
+            browsers = [httpx.AsyncClient(base_url=hub.hub_bind_url, trust_env=False) for _ in range(4)]
+            first, second, thief, other = browsers
+            github.knows("grace", 8)
+            await sign_in(other)
+            github.knows("edwin", 7)
+            await sign_in(first)
+            await sign_in(second)
+            thief.cookies.update(first.cookies)
+            user = hub.db.query(User).filter_by(name="edwin").one()
+            made = [user.new_api_token(session_id=session) for session in (None, "of another browser")]
+            # Control: until then, all of them count.
+            assert [await name_of(browser) for browser in browsers] == ["edwin"] * 3 + ["grace"]
+            assert [APIToken.find(hub.db, token) is not None for token in made] == [True, True]
+
+            await first.get("logout")
+            assert [await name_of(browser) for browser in browsers] == [403, 403, 403, "grace"]
+            assert [APIToken.find(hub.db, token) is not None for token in made] == [True, False]
+            # Nobody else ends what is theirs.
+            await sign_in(first)
+            await thief.get("logout")
+            assert await name_of(first) == "edwin"
+            for browser in browsers:
+                await browser.aclose()
 
     asyncio.run(story())

@@ -1,1 +1,1 @@
-"""What Dask Gateway lacks: limits for each user (`backend`), and routes for its own proxy (`feed`)."""
+"""What Dask Gateway lacks: limits for each user (`backend`), plain refusals (`auth`), routes for its proxy (`feed`)."""

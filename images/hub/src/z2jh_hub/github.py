@@ -6,8 +6,10 @@ import re
 import time
 from typing import Any
 
+from jupyterhub.orm import APIToken
+from jupyterhub.utils import new_token
 from oauthenticator.github import GitHubOAuthenticator
-from oauthenticator.oauth2 import OAuthCallbackHandler
+from oauthenticator.oauth2 import OAuthCallbackHandler, OAuthLogoutHandler
 from tornado.httpclient import HTTPClientError, HTTPResponse
 from tornado.web import HTTPError
 from traitlets import Integer, default
@@ -108,10 +110,26 @@ class CallbackHandler(OAuthCallbackHandler):  # type: ignore[misc, unused-ignore
             raise HTTPError(400, NOT_BEGUN_HERE) from problem
 
 
+class LogoutHandler(OAuthLogoutHandler):  # type: ignore[misc, unused-ignore]
+    """Where people sign out: of every browser at once, so that no copy of a cookie is worth anything afterwards."""
+
+    async def handle_logout(self) -> None:
+        """End what JupyterHub leaves: the cookie's other copies, and sign-ins to servers from other browsers."""
+        await super().handle_logout()
+        if not (user := self.current_user):
+            return
+        user.orm_user.cookie_id = new_token()
+        # A server's own token, and those that people make, belong to no browser's session.
+        for token in self.db.query(APIToken).filter(APIToken.user_id == user.id, APIToken.session_id.is_not(None)):
+            self.db.delete(token)
+        self.db.commit()
+
+
 class GitHubAuthenticator(GitHubOAuthenticator):  # type: ignore[misc, unused-ignore]
     """GitHub sign-in that knows people by their account's number and checks membership while they are signed in."""
 
     callback_handler = CallbackHandler
+    logout_handler = LogoutHandler
 
     outage_seconds = Integer(
         12 * 3600,
