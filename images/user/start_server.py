@@ -28,8 +28,18 @@ def is_valid_syntax(term: str, value: str) -> Any:
     return importlib.import_module("rfc3987_syntax").is_valid_syntax(term, value)
 
 
+class Later(ModuleType):
+    """Stands where a module is not used yet: once it stands there alone no more, it has what the real one has."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Import the module that has this, unless that would only find this one."""
+        if sys.modules.get(self.__name__) is self:
+            raise AttributeError(f"module {self.__name__!r} is imported later and has no attribute {name!r} yet")
+        return getattr(importlib.import_module(self.__name__), name)
+
+
 # What the modules of the server import from modules that it has no use for: the hub's pages, which its log tells from
-# others, and the hub's tools for its database.
+# others, the hub's tools for its database, and the database itself, which functions that only the hub calls ask.
 STAND_INS: dict[str, dict[str, Any]] = {
     "alembic": {},
     "alembic.command": {},
@@ -37,7 +47,11 @@ STAND_INS: dict[str, dict[str, Any]] = {
     "alembic.script": {"ScriptDirectory": None},
     "jupyterhub.handlers": {},
     "jupyterhub.handlers.pages": {"HealthCheckHandler": type("HealthCheckHandler", (), {})},
+    "jupyterhub.orm": {},
+    "jupyterhub.roles": {},
     "rfc3987_syntax": {"is_valid_syntax": is_valid_syntax},
+    "sqlalchemy": {},
+    "sqlalchemy.exc": {"SQLAlchemyError": type("SQLAlchemyError", (Exception,), {})},
 }
 
 
@@ -45,7 +59,7 @@ STAND_INS: dict[str, dict[str, Any]] = {
 def stand_ins() -> Iterator[None]:
     """Let modules be others while the server is imported; whoever imports one of them later gets the real one."""
     for name, content in STAND_INS.items():
-        sys.modules[name] = ModuleType(name)
+        sys.modules[name] = Later(name)
         vars(sys.modules[name]).update(content)
     try:
         yield

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -136,6 +138,46 @@ def test_stand_ins_are_there_only_meanwhile(start: ModuleType, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "rfc3987_syntax", real)
     assert stand_in is not real
     assert stand_in.is_valid_syntax("iri", "x:y") == ("iri", "x:y")
+
+
+def test_a_stand_in_has_later_what_the_real_module_has(
+    start: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "heavy.py").write_text("def answer():\n    return 42\n")
+    (tmp_path / "user.py").write_text("import heavy as h\n\n\ndef ask():\n    return h.answer()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(start.STAND_INS, "heavy", {})
+    with start.stand_ins():
+        user = importlib.import_module("user")
+        with pytest.raises(AttributeError, match="imported later"):
+            user.ask()
+    assert "heavy" not in sys.modules
+    assert user.ask() == 42
+    with pytest.raises(AttributeError):
+        user.h.question  # noqa: B018
+
+
+def test_what_the_hub_allows_is_worked_out_as_ever() -> None:
+    """In a process of its own, as it is in a server: the tests have imported the hub's modules."""
+    script = CHECKOUT / "images/user/start_server.py"
+    code = f"""
+import importlib.machinery, importlib.util, sys
+spec = importlib.util.spec_from_loader("start", importlib.machinery.SourceFileLoader("start", {str(script)!r}))
+start = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(start)
+with start.stand_ins():
+    from jupyterhub.services.auth import HubAuth
+    from jupyterhub.scopes import _intersect_expanded_scopes as intersect
+assert "sqlalchemy" not in sys.modules and "jupyterhub.orm" not in sys.modules
+assert intersect({{"access:servers!user=ada"}}, {{"access:servers"}}) == {{"access:servers!user=ada"}}
+auth = HubAuth(access_scopes={{"access:servers!server=ada/"}}, api_token="x")
+assert auth.check_scopes(auth.access_scopes, {{"scopes": ["access:servers!user=ada"]}})
+assert not auth.check_scopes(auth.access_scopes, {{"scopes": ["access:servers!user=grace"]}})
+from jupyterhub import orm, scopes
+assert scopes.orm.User is orm.User and scopes.sa.inspect
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_stand_ins_go_when_an_import_fails(start: ModuleType) -> None:
