@@ -59,6 +59,6 @@ def test_a_hub_that_starts_meanwhile_forgets_nobody(
             work.goes_on()
             time.sleep(1)
     until("the hub knows the server", lambda: (work.person.server() or {}).get("ready"), 60)
-    assert restarts(cluster, HUB) == 1
+    until("the restart is known", lambda: restarts(cluster, HUB) == 1, 60)
     work.is_as_before()
     until_whole(cluster, nodes)

@@ -7,6 +7,7 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
+from aiohttp import ClientConnectionError
 from kubernetes_asyncio.client import ApiException
 
 NAMESPACE = "hub"
@@ -61,6 +62,7 @@ class FakeKubernetes:
         return self._answer("events", self._events, watch)
 
     async def create_namespaced_pod(self, _: str, pod: Any) -> None:
+        self._take_request()
         if self.refusal:
             raise self.refusal
         if pod.metadata.name in self.pods:
@@ -69,7 +71,12 @@ class FakeKubernetes:
         self.created.set()
 
     async def delete_namespaced_pod(self, name: str, **_: Any) -> None:
+        self._take_request()
         self._tell("pods", "DELETED", self.pods.pop(name))
+
+    def _take_request(self) -> None:
+        if self.is_away:
+            raise ClientConnectionError("No route to host")
 
     def add(self, name: str) -> None:
         """Add a pod that no node has yet."""

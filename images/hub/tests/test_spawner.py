@@ -191,6 +191,34 @@ async def test_a_hub_that_starts_without_an_api_server_waits_for_it(
         await make(KubeSpawner).poll()
 
 
+async def test_a_start_and_a_stop_wait_for_an_api_server(
+    kubernetes: FakeKubernetes, spawner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an outage, when the API server answers already but its Service does not lead to it yet."""
+    await spawner.poll()
+    pauses = 0
+
+    async def pause(*_: Any) -> None:
+        nonlocal pauses
+        pauses += 1
+        kubernetes.is_away = pauses % 3 != 0
+        await real_sleep(0)
+
+    monkeypatch.setattr("jupyterhub.utils.asyncio.sleep", pause)
+    kubernetes.is_away = True
+    start = spawner.start()
+    await until_created(kubernetes)
+    assert pauses == 3
+    server = await listen(kubernetes)
+    kubernetes.change(POD, RUNNING)
+    await soon(start)
+    kubernetes.is_away = True
+    await asyncio.wait_for(spawner.stop(), 5)
+    assert pauses == 6
+    assert not kubernetes.pods
+    server.close()
+
+
 async def test_a_crash_ends_the_start(kubernetes: FakeKubernetes, spawner: Any) -> None:
     start = spawner.start()
     await until_created(kubernetes)

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import sqlalchemy
+from aiohttp import ClientConnectionError
 from jupyterhub import orm
 from kubernetes_asyncio.client import ApiException
 from kubespawner import KubeSpawner
@@ -174,11 +175,23 @@ class EventSpawner(KubeSpawner):  # type: ignore[misc, unused-ignore]
         finally:
             self.starting.pop(self.orm_spawner, None)
 
+    async def _reaching(self, request: Awaitable[Any]) -> bool:
+        """Make a request; return False, which has it made again for a while, if there is no API server to take it."""
+        try:
+            return bool(await request)
+        except ClientConnectionError as error:
+            self.log.warning("No API server takes a request about %s: %s", self._key, error)
+            return False
+
+    async def _make_create_pvc_request(self, *args: Any) -> bool:
+        """Create the claim of a home."""
+        return await self._reaching(super()._make_create_pvc_request(*args))
+
     async def _make_create_pod_request(self, pod: Any, request_timeout: float) -> bool:
         """Create the pod, and wait for its server here, so that the polls that follow succeed at once."""
         earlier = self.pod_reflector.pods.get(self._key)
         self._earlier = earlier and earlier["metadata"]["uid"]
-        created = bool(await super()._make_create_pod_request(pod, request_timeout))
+        created = await self._reaching(super()._make_create_pod_request(pod, request_timeout))
         # With any of these the pod needs something that is made after it.
         if created and not (self.internal_ssl or self.services_enabled or self.after_pod_created_hook):
             await self._until_listening()
@@ -210,7 +223,7 @@ class EventSpawner(KubeSpawner):  # type: ignore[misc, unused-ignore]
 
     async def _make_delete_pod_request(self, pod_name: str, *args: Any) -> bool:
         """Delete the pod, and wait here until it is gone."""
-        deleted = bool(await super()._make_delete_pod_request(pod_name, *args))
+        deleted = await self._reaching(super()._make_delete_pod_request(pod_name, *args))
         with suppress(TimeoutError):
             async with asyncio.timeout(GONE_SECONDS):
                 while deleted and self._key in self.pod_reflector.pods:
