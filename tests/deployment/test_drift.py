@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from live.cluster import Cluster
 from live.nodes import run_on, succeeds_on
@@ -11,6 +13,7 @@ from live.runs import repair, up_again
 pytestmark = [pytest.mark.life, pytest.mark.timeout(1200)]
 
 MANIFESTS = "/etc/kubernetes/manifests"
+KUBELET = "/etc/kubernetes/kubelet.conf.d/z2jh.conf"
 CNI = "/etc/cni/net.d/05-cilium.conflist"
 
 
@@ -62,6 +65,21 @@ def test_a_manifest_that_was_deleted_is_back(control_plane: str) -> None:
     run_on(control_plane, "rm", manifest)
     assert "Repair the static pods" in " ".join(repair().tasks("changed"))
     assert run_on(control_plane, "cat", manifest) == before
+    up_again()
+
+
+def test_a_kubelets_configuration_that_was_edited_is_as_before(control_plane: str, worker: str) -> None:
+    def limit() -> int:
+        ask = ["kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "get", "--raw"]
+        answer = run_on(control_plane, *ask, f"/api/v1/nodes/{worker}/proxy/configz")
+        return int(json.loads(answer)["kubeletconfig"]["podPidsLimit"])
+
+    before = limit()
+    run_on(worker, "sed", "-i", "s/^podPidsLimit: .*/podPidsLimit: 9999/", KUBELET)
+    run_on(worker, "systemctl", "restart", "kubelet")
+    until("the kubelet does as it was told", lambda: limit() == 9999, 60)
+    repair()
+    until("the kubelet does as before", lambda: limit() == before, 60)
     up_again()
 
 
