@@ -43,7 +43,7 @@ def test_one_that_fails_is_undone_and_says_why(
     platform: Platform, cluster: Cluster, work: Work, tmp_path: Path
 ) -> None:
     broken = '{"hub": {"extraConfig": {"broken": "raise SystemExit(\'no such star\')"}}}'
-    run = up(inventory(tmp_path, jupyterhub_values=f"'{broken}'", jupyterhub_timeout="60"))
+    run = up(inventory(tmp_path, jupyterhub_values=broken, jupyterhub_timeout="60"))
     assert run.code != 0
     said = " ".join(run.tasks("failed"))
     assert "no such star" in said, said
