@@ -35,6 +35,7 @@ def sign_in(platform: Platform) -> Iterator[SignIn]:
     def one(name: str) -> Person:
         person = people.get(name) or Person(platform, name)
         if name not in people or not person.is_signed_in():
+            person.http.cookies.clear()
             answer = person.sign_in()
             assert answer.status_code == 200, f"{name} cannot sign in: {answer.status_code} {answer.url}\n{answer.text}"
             people[name] = person

@@ -45,6 +45,7 @@ class FakeKubernetes:
     def __init__(self, port: int) -> None:
         self.port = port
         self.pods: dict[str, Resource] = {}
+        self.claims: set[str] = set()
         self.refusal: ApiException | None = None
         self.created = asyncio.Event()
         # Those who watch learn nothing while it is mute.
@@ -69,6 +70,12 @@ class FakeKubernetes:
             raise ApiException(status=409)
         self.add(pod.metadata.name)
         self.created.set()
+
+    async def create_namespaced_persistent_volume_claim(self, namespace: str, body: Any) -> None:
+        self._take_request()
+        if body.metadata.name in self.claims:
+            raise ApiException(status=409)
+        self.claims.add(body.metadata.name)
 
     async def delete_namespaced_pod(self, name: str, **_: Any) -> None:
         self._take_request()

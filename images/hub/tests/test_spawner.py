@@ -219,6 +219,26 @@ async def test_a_start_and_a_stop_wait_for_an_api_server(
     server.close()
 
 
+async def test_a_home_that_was_deleted_is_made_anew(kubernetes: FakeKubernetes) -> None:
+    spawner = make(EventSpawner, storage_pvc_ensure=True, storage_capacity="1Gi")
+    spawner.pvc_name = "home"
+    server = await listen(kubernetes)
+    for number in range(3):
+        start = spawner.start()
+        await until_created(kubernetes)
+        kubernetes.change(POD, RUNNING)
+        await soon(start)
+        assert kubernetes.claims == {"home"}
+        await soon(asyncio.ensure_future(spawner.stop()))
+        kubernetes.created.clear()
+        # As the hub has it after a restart, too.
+        assert spawner.get_state()["pvc_name"] == "home"
+        # The second start finds the home, the third does not.
+        if number == 1:
+            kubernetes.claims.clear()
+    server.close()
+
+
 async def test_a_crash_ends_the_start(kubernetes: FakeKubernetes, spawner: Any) -> None:
     start = spawner.start()
     await until_created(kubernetes)

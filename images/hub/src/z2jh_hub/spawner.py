@@ -160,6 +160,8 @@ class EventSpawner(KubeSpawner):  # type: ignore[misc, unused-ignore]
     async def _start(self) -> Any:
         """Start the pod; return its URL when its server listens."""
         self.starting[self.orm_spawner] = self
+        # KubeSpawner remembers for ever that there is a home: a pod would wait for one that an operator has deleted.
+        self._pvc_exists = False
         try:
             async with asyncio.timeout(PATIENCE * self.start_timeout):
                 return await super()._start()
