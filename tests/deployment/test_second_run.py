@@ -26,3 +26,6 @@ def test_the_second_run_changes_nothing(cluster: Cluster) -> None:
     before = pods(cluster)
     up_again()
     assert pods(cluster) == before
+    # Nor does a dry run find anything.
+    up_again("--check")
+    assert pods(cluster) == before
