@@ -1,8 +1,9 @@
-#!/opt/python/bin/python
+#!/opt/python/bin/python -s
 """Start a person's server as jupyterhub-singleuser does, but sooner.
 
 More than half of the time until a server answers used to go into modules that it never uses, and into extensions
-whose pages nobody has asked for yet. Everything is still there: what is put off comes when it is first used.
+whose pages nobody has asked for yet. Everything is still there: what is put off comes when it is first used. What a
+person has installed in their home is for kernels and terminals (-s): the server could not start with all of it.
 """
 
 from __future__ import annotations

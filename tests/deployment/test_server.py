@@ -34,6 +34,24 @@ def test_every_extension_answers(platform: Platform, ada: Person, path: str) -> 
         assert server.get("/user/ada/nobody/has/this").status_code == 404
 
 
+# Run in a server's pod: says whether modules in the home are found, by the Python of kernels and by that of the server.
+IN_HOME = """
+import subprocess, sys
+def finds(*options):
+    found = "import site; print(site.getusersitepackages() in __import__('sys').path)"
+    return subprocess.check_output([sys.executable, *options, "-c", found], text=True).strip()
+from pathlib import Path
+import pip, site
+Path(site.getusersitepackages()).mkdir(parents=True, exist_ok=True)
+server = Path("/opt/z2jh/bin/jupyterhub-singleuser").read_text().splitlines()[0].split()
+print(finds(), finds(*server[1:]))
+"""
+
+
+def test_packages_in_the_home_are_for_kernels_not_for_the_server(ada_pod: Pod) -> None:
+    assert ada_pod.python(IN_HOME).split() == ["True", "False"]
+
+
 def test_it_is_started_by_our_program(ada_pod: Pod) -> None:
     assert "/opt/z2jh/bin/jupyterhub-singleuser" in ada_pod.python(PROGRAM)
 

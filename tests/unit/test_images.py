@@ -27,7 +27,7 @@ def test_what_a_containerfile_takes_makes_its_tag(image: dict[str, Any]) -> None
     # Paths of the checkout that it copies, and the tools it runs, with what these read.
     taken = {path.rstrip("/") for path in re.findall(r"^COPY (?!--from)(\S+) ", text, re.MULTILINE)}
     taken |= {f"images/proxy/{name}" for name in re.findall(r"/run/images/proxy/(\S+)", text)}
-    if "tools/apt-install" in text:
+    if "tools/apt-install" in text and "tools/python-env" not in text:
         taken.add("images/tools/apt-install")
     for name in re.findall(r"tools/python-env (\S+)", text):
         taken |= {"images/tools", f"images/requirements/{name}.txt"}

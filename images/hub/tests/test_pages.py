@@ -13,13 +13,21 @@ from traitlets.config import Config
 from z2jh_hub.configuration import TEMPLATES, configure
 from z2jh_hub.profiles import Profiles
 
+EDWIN = {"name": "edwin", "spawner": {}}
+
 
 def page(name: str, **values: Any) -> str:
     theirs = str(Path(DATA_FILES_PATH) / "templates")
     loader = ChoiceLoader(
         [PrefixLoader({"templates": FileSystemLoader([theirs])}, "/"), FileSystemLoader([str(TEMPLATES), theirs])]
     )
-    known = {"base_url": "/hub/", "static_url": lambda path, **_: path, "login_service": "GitHub", "parsed_scopes": []}
+    known = {
+        "base_url": "/hub/",
+        "static_url": lambda path, **_: path,
+        "login_service": "GitHub",
+        "parsed_scopes": [],
+        "endings": {},
+    }
     return Environment(loader=loader, autoescape=True).get_template(name).render(known | values)
 
 
@@ -31,7 +39,7 @@ def test_the_sign_in_page() -> None:
 
 @pytest.mark.parametrize("name", ["login.html", "error.html", "spawn.html", "404.html", "not_running.html"])
 def test_an_announcement_is_text_on_every_page(name: str) -> None:
-    values = {"status_code": 404, "announcement": "Maintenance <script>alert(1)</script>"}
+    values = {"user": EDWIN, "status_code": 404, "announcement": "Maintenance <script>alert(1)</script>"}
     shown = page(name, **values)
     assert "Maintenance &lt;script&gt;" in shown
     assert "<script>alert" not in shown
@@ -61,7 +69,16 @@ def test_a_failed_start() -> None:
     assert "did not start" in shown
     assert "No &lt;room&gt;." in shown
     assert "Your files are safe" in shown
-    assert "does not run" in page("not_running.html", spawn_url="/hub/spawn/edwin")
+
+
+def test_a_server_that_is_gone() -> None:
+    values = {"user": EDWIN, "spawn_url": "/hub/spawn/edwin", "server_name": ""}
+    shown = page("not_running.html", **values)
+    assert "does not run" in shown
+    assert "nobody used it for a while" in shown
+    shown = page("not_running.html", **values, endings={("edwin", ""): "It wrote <too> much."})
+    assert "It wrote &lt;too&gt; much." in shown
+    assert "nobody used it" not in shown
 
 
 @pytest.mark.parametrize("before", [None, ["/operator"]])

@@ -20,7 +20,11 @@ from z2jh_hub import spawner as module
 from z2jh_hub.spawner import EventSpawner, ServerFailedError
 
 POD = "jupyter-edwin"
-RUNNING = {"phase": "Running", "podIP": "127.0.0.1", "containerStatuses": [{"ready": True, "state": {"running": {}}}]}
+RUNNING = {
+    "phase": "Running",
+    "podIP": "127.0.0.1",
+    "containerStatuses": [{"name": "notebook", "ready": True, "state": {"running": {}}}],
+}
 CRASHED = {
     "phase": "Running",
     "containerStatuses": [{"ready": False, "state": {"terminated": {"exitCode": 1, "reason": "Error"}}}],
@@ -330,6 +334,37 @@ async def test_a_stop_is_over_when_the_pod_is_gone(kubernetes: FakeKubernetes, s
     kubernetes.add(POD)
     await soon(asyncio.ensure_future(spawner.stop()))
     assert POD not in kubernetes.pods
+
+
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [
+        ("Pod ephemeral local storage usage exceeds the total limit of containers 4G.", "such as /tmp"),
+        ("The node was low on resource: memory.", "low on resource: memory"),
+    ],
+)
+async def test_why_a_server_was_ended(kubernetes: FakeKubernetes, spawner: Any, message: str, says: str) -> None:
+    server = await listen(kubernetes)
+    start = spawner.start()
+    await until_created(kubernetes)
+    kubernetes.change(POD, RUNNING)
+    await soon(start)
+    assert await spawner.poll() is None
+    kubernetes.change(POD, {"phase": "Failed", "reason": "Evicted", "message": message})
+    async with asyncio.timeout(5):
+        while await spawner.poll() is None:
+            await real_sleep(0)
+    key = (spawner.user.name, "")
+    assert says in spawner.endings[key]
+    await soon(asyncio.ensure_future(spawner.stop()))
+    # The next start is a new one.
+    kubernetes.created.clear()
+    start = spawner.start()
+    await until_created(kubernetes)
+    assert key not in spawner.endings
+    kubernetes.change(POD, RUNNING)
+    await soon(start)
+    server.close()
 
 
 async def test_progress_in_plain_words(kubernetes: FakeKubernetes, spawner: Any) -> None:

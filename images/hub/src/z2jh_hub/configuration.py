@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from traitlets.config import LazyConfigValue
 
 from .profiles import Profiles
+from .spawner import EventSpawner
 
 TEMPLATES = Path(__file__).parent / "templates"
 COOKIES = {"secure": True, "samesite": "Lax"}
@@ -25,6 +26,7 @@ def configure(config: Any, get_config: Callable[..., Any]) -> None:
     `get_config` reads the chart's values, as the function of that name in the chart's module z2jh does.
     """
     config.JupyterHub.template_paths.append(str(TEMPLATES))
+    config.JupyterHub.template_vars.update({"endings": EventSpawner.endings})
     settings = config.JupyterHub.tornado_settings
     given = settings.get_value({}) if isinstance(settings, LazyConfigValue) else settings
     settings.update({"cookie_options": COOKIES | given.get("cookie_options", {})})

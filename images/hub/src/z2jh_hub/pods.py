@@ -107,3 +107,13 @@ def stage(pod: Pod | None, latest: Event | None) -> tuple[int, str]:
     if UNBOUND in (_unschedulable(pod) or ""):
         return 30, "Making the storage of your home directory."
     return 20, "Looking for a node with room for your server."
+
+
+def ending(pod: Pod) -> str:
+    """Say why Kubernetes ended a pod that ran, or nothing where its owner knows."""
+    status = pod["status"]
+    if status.get("reason") != "Evicted":
+        return ""
+    if "ephemeral" in (message := status.get("message") or ""):
+        return "It wrote more to folders outside your home, such as /tmp, than a server may, so it was ended."
+    return f"Its node had too little left for it ({brief(message)}), so it was ended."

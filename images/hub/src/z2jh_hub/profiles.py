@@ -30,6 +30,11 @@ def keys_of(profiles: Iterable[Profile]) -> Iterator[str]:
                 yield from (f"{slug}/{option}/{choice}" for choice in content.get("choices", {}))
 
 
+def is_further(choice: tuple[str, Mapping[str, Any]]) -> bool:
+    """Say whether a choice comes after the one that is chosen for whoever chooses none."""
+    return not choice[1].get("default", False)
+
+
 class Profiles:
     """A `profile_list` of KubeSpawner that offers each person what their teams may choose.
 
@@ -76,6 +81,8 @@ class Profiles:
                 }
                 if not content["choices"]:
                     return False
+                # A chart's values come sorted by name.
+                content["choices"] = dict(sorted(content["choices"].items(), key=is_further))
         return self._is_for(slug, groups)
 
     def _is_for(self, key: str, groups: set[str]) -> bool:

@@ -25,7 +25,7 @@ from kubespawner.spawner import EventReflector, PodReflector
 from tornado.web import HTTPError
 from traitlets import Float, validate
 
-from z2jh_hub.pods import REMOVED, TELL, Event, Pod, brief, stage, trouble
+from z2jh_hub.pods import REMOVED, TELL, Event, Pod, brief, ending, stage, trouble
 
 # How often a running pod is asked whether it listens, should its server not report: its clock may be wrong.
 RETRY_SECONDS = 1.0
@@ -125,6 +125,8 @@ class EventSpawner(KubeSpawner):  # type: ignore[misc, unused-ignore]
 
     # The spawners that start, by their rows in the hub's database.
     starting: ClassVar[dict[orm.Spawner, EventSpawner]] = {}
+    # Why Kubernetes ended servers since the hub began, by the names of user and server, for the page about such a one.
+    endings: ClassVar[dict[tuple[str, str], str]] = {}
     # The pod of this name that was there before, by uid: it says nothing about the one that starts.
     _earlier: str | None = None
 
@@ -160,6 +162,7 @@ class EventSpawner(KubeSpawner):  # type: ignore[misc, unused-ignore]
     async def _start(self) -> Any:
         """Start the pod; return its URL when its server listens."""
         self.starting[self.orm_spawner] = self
+        self.endings.pop((self.user.name, self.name), None)
         # KubeSpawner remembers for ever that there is a home: a pod would wait for one that an operator has deleted.
         self._pvc_exists = False
         try:
@@ -176,6 +179,14 @@ class EventSpawner(KubeSpawner):  # type: ignore[misc, unused-ignore]
             raise ServerFailedError(f"Kubernetes refused your server ({brief(said)}). {TELL}") from error
         finally:
             self.starting.pop(self.orm_spawner, None)
+
+    async def poll(self) -> int | None:
+        """Return None while the server runs; note why Kubernetes ended one that did."""
+        pod = self._pod()
+        code: int | None = await super().poll()
+        if code is not None and pod and (why := ending(pod)):
+            self.endings[self.user.name, self.name] = why
+        return code
 
     async def _reaching(self, request: Awaitable[Any]) -> bool:
         """Make a request; return False, which has it made again for a while, if there is no API server to take it."""
