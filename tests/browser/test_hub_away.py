@@ -30,7 +30,7 @@ def test_work_goes_on_and_a_page_says_why_the_hub_does_not(
     steps.open_hub(page)
     steps.ask_to_sign_in(page)
     steps.choose_account(page, "edwin")
-    steps.authorise(page, "edwin")
+    steps.authorize(page, "edwin")
     page.goto("/user/edwin/lab?reset")
     steps.wait_for_lab(page)
     page.locator('.jp-LauncherCard[data-category="Console"]').first.click()

@@ -54,7 +54,7 @@ class Person:
         question = self.http.post(urljoin(str(people.url), "/session"), data=chosen)
         question.raise_for_status()
         action = re.search(r'action="(/login/oauth/authorize[^"]*)"', question.text)
-        assert action, f"the stand-in did not ask {self.name} to authorise the hub: {question.text}"
+        assert action, f"the stand-in did not ask {self.name} to authorize the hub: {question.text}"
         answer = {"form": hidden_fields(question.text)["form"], "decision": decision}
         back = self.http.post(urljoin(str(question.url), unescape(action[1])), data=answer, follow_redirects=False)
         assert back.is_redirect, f"the stand-in did not lead back to the hub: {back.text}"

@@ -33,12 +33,12 @@ def ask_to_sign_in(page: Page) -> None:
 def choose_account(page: Page, login: str) -> None:
     """Choose a demonstration account of the stand-in, and see what it is asked for."""
     page.locator(f'button[name="login"][value="{login}"]').click()
-    expect(page.get_by_role("heading", name="Authorise the hub")).to_be_visible()
+    expect(page.get_by_role("heading", name="Authorize the hub")).to_be_visible()
 
 
-def authorise(page: Page, login: str) -> None:
+def authorize(page: Page, login: str) -> None:
     """Let the hub know who it is."""
-    page.get_by_role("button", name=f"Authorise as {login}").click()
+    page.get_by_role("button", name=f"Authorize as {login}").click()
 
 
 def choose_image(page: Page, slug: str) -> None:

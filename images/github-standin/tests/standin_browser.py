@@ -41,7 +41,7 @@ class Browser:
         return {name: unescape(value) for name, value in found}
 
     def choose(self, login: str, **query: str) -> httpx.Response:
-        """Open the sign-in page, choose an account, and return the authorise page."""
+        """Open the sign-in page, choose an account, and return the authorize page."""
         path = f"/login/oauth/authorize?{urlencode(query)}"
         page = self.client.get(path)
         assert page.status_code == 200, page.text
@@ -50,7 +50,7 @@ class Browser:
         return self.client.get(sent.headers["location"])
 
     def decide(self, page: httpx.Response, decision: str = "authorize") -> dict[str, str]:
-        """Answer the authorise page, and return what the hub gets."""
+        """Answer the authorize page, and return what the hub gets."""
         action = re.search(r'action="(/login/oauth/authorize[^"]*)"', page.text)
         assert action, page.text
         data = {"form": self.fields(page.text)["form"], "decision": decision}

@@ -28,7 +28,7 @@ def test_emails_need_their_scope(api: SignIn) -> None:
     assert api("ada", scope="read:org")("/user/emails").status_code == 404
 
 
-def test_organisations_and_teams(api: SignIn) -> None:
+def test_organizations_and_teams(api: SignIn) -> None:
     ada = api("ada")
     assert [org["login"] for org in ada("/user/orgs").json()] == ["space-telescope-demo"]
     teams = ada("/user/teams").json()

@@ -118,7 +118,7 @@ def test_tokens_and_sign_in_outlive_a_restart_and_end_with_the_secret(settings: 
     headers = {"authorization": f"Bearer {token}"}
     restarted = TestClient(create_app(settings), base_url=settings.url, cookies=browser.client.cookies)
     assert restarted.get("/api/v3/user", headers=headers).status_code == 200
-    assert "Authorise as ada" in restarted.get("/login/oauth/authorize?client_id=hub-client").text
+    assert "Authorize as ada" in restarted.get("/login/oauth/authorize?client_id=hub-client").text
     changed = Settings(**{**settings.__dict__, "client_secret": "another"})
     answer = TestClient(create_app(changed), base_url=settings.url).get("/api/v3/user", headers=headers)
     assert answer.status_code == 401

@@ -13,7 +13,7 @@ def test_accounts_are_offered_and_escaped(client: TestClient) -> None:
         assert f'name="login" value="{login}"' in page
     assert "teaches &lt;the&gt; class" in page
     assert "instructors, astronomers" in page
-    assert "in no organisation" in page
+    assert "in no organization" in page
 
 
 def test_the_query_cannot_break_out_of_the_page(browser: Browser) -> None:
@@ -46,7 +46,7 @@ def test_a_form_without_its_cookie_is_refused(client: TestClient) -> None:
     assert client.post("/session", data={**fields, "login": "ada"}).status_code == 403
 
 
-def test_authorising_needs_a_chosen_account(client: TestClient) -> None:
+def test_authorizing_needs_a_chosen_account(client: TestClient) -> None:
     fields = Browser.fields(client.get(f"/login/oauth/authorize?{QUERY}").text)
     answer = client.post(f"/login/oauth/authorize?{QUERY}", data={**fields, "decision": "authorize"})
     assert answer.status_code == 403
@@ -60,7 +60,7 @@ def test_the_form_value_changes_with_sign_in(browser: Browser) -> None:
 
 def test_another_account_can_be_chosen(browser: Browser) -> None:
     page = browser.choose("ada", client_id="hub-client", state="x")
-    assert "Authorise as ada" in page.text
+    assert "Authorize as ada" in page.text
     answer = browser.client.post("/session", data=browser.fields(page.text))
     assert "Sign in as" in browser.client.get(answer.headers["location"]).text
 

@@ -134,11 +134,11 @@ def test_a_member_signs_in(server: SimpleNamespace, person: Browser) -> None:
         ("ada", {"space-telescope-demo:instructors"}, True),
         ("edwin", {"space-telescope-demo:instructors"}, False),
         ("edwin", {"elsewhere", "space-telescope-demo:instructors", "space-telescope-demo:astronomers"}, True),
-        ("ada", {"unknown-organisation"}, False),
+        ("ada", {"unknown-organization"}, False),
         ("ada", set(), False),
     ],
 )
-def test_organisations_and_teams_decide(
+def test_organizations_and_teams_decide(
     server: SimpleNamespace, person: Browser, login: str, allowed: set[str], is_in: bool
 ) -> None:
     model = sign_in(authenticator(server, allowed_organizations=allowed), person, login)

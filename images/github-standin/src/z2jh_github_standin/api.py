@@ -192,7 +192,7 @@ class API:
         return self._page(request, self.shapes.emails(caller.account))
 
     async def user_orgs(self, request: Request, caller: Caller) -> Response:
-        """List the caller's organisations."""
+        """List the caller's organizations."""
         caller.require("read:org", "user")
         entries = self.directory().organizations_of(caller.account)
         return self._page(request, [self.shapes.organization(entry) for entry in entries])
@@ -203,7 +203,7 @@ class API:
         return self._page(request, [self.shapes.team(*entry) for entry in self.directory().teams_of(caller.account)])
 
     async def own_membership(self, request: Request, caller: Caller) -> Response:
-        """Say what the caller is in an organisation, or is invited to be."""
+        """Say what the caller is in an organization, or is invited to be."""
         caller.require("read:org")
         organization = self._organization(request)
         if caller.account.id not in organization.members | organization.invited:
@@ -211,7 +211,7 @@ class API:
         return JSONResponse(self.shapes.membership(organization, caller.account))
 
     async def org(self, request: Request, _: Caller) -> Response:
-        """Describe an organisation."""
+        """Describe an organization."""
         return JSONResponse(self.shapes.full_organization(self._organization(request)))
 
     async def org_member(self, request: Request, caller: Caller) -> Response:
@@ -243,12 +243,12 @@ class API:
         return JSONResponse(self.shapes.membership(organization, account))
 
     async def team_member(self, request: Request, caller: Caller) -> Response:
-        """Tell members of the organisation who is in a team."""
+        """Tell members of the organization who is in a team."""
         self._in_team(request, caller)
         return Response(status_code=204)
 
     async def team_membership(self, request: Request, caller: Caller) -> Response:
-        """Describe a team membership, to members of the organisation."""
+        """Describe a team membership, to members of the organization."""
         self._in_team(request, caller)
         url = f"{self.shapes.url}{request.url.path}"
         return JSONResponse({"url": url, "role": "member", "state": "active"})

@@ -1,4 +1,4 @@
-"""The demonstration accounts, organisations and teams."""
+"""The demonstration accounts, organizations and teams."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import yaml
 
 from .config import ConfigurationError
 
-# GitHub's own rule for logins and organisation names; team slugs may hold underscores too.
+# GitHub's own rule for logins and organization names; team slugs may hold underscores too.
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){0,38}")
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 
@@ -35,7 +35,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Team:
-    """A team of an organisation, with its members' account ids."""
+    """A team of an organization, with its members' account ids."""
 
     organization: str
     slug: str
@@ -49,7 +49,7 @@ class Team:
 
 @dataclass(frozen=True)
 class Organization:
-    """An organisation. As on GitHub, a membership is private unless the member makes it public.
+    """An organization. As on GitHub, a membership is private unless the member makes it public.
 
     Whoever is invited is no member until they accept.
     """
@@ -69,7 +69,7 @@ class Organization:
 
 
 class Directory:
-    """All accounts and organisations; look-ups ignore case, as GitHub's do."""
+    """All accounts and organizations; look-ups ignore case, as GitHub's do."""
 
     def __init__(self, document: object) -> None:
         """Check a document (the parsed accounts file) and take it over."""
@@ -106,7 +106,7 @@ class Directory:
     def _organization(self, entry: dict[str, Any]) -> Organization:
         login = entry["login"]
         if not NAME.fullmatch(login):
-            raise ValueError(f"organisation {login!r} has no valid name")
+            raise ValueError(f"organization {login!r} has no valid name")
         members = self._ids(entry["members"])
         teams = {slug: Team(login, slug, self._ids(logins)) for slug, logins in entry.get("teams", {}).items()}
         for team in teams.values():
@@ -133,11 +133,11 @@ class Directory:
         return self._by_login.get(login.lower())
 
     def organization(self, login: str) -> Organization | None:
-        """Find an organisation by its name."""
+        """Find an organization by its name."""
         return self.organizations.get(login.lower())
 
     def organizations_of(self, account: Account) -> list[Organization]:
-        """List the organisations that the account is a member of."""
+        """List the organizations that the account is a member of."""
         return [entry for entry in self.organizations.values() if account.id in entry.members]
 
     def teams_of(self, account: Account) -> list[tuple[Organization, Team]]:

@@ -1,4 +1,4 @@
-"""What a person sees: choosing a demonstration account, and authorising the hub."""
+"""What a person sees: choosing a demonstration account, and authorizing the hub."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .sealing import Seal
 COOKIE = "__Host-github-standin"
 SESSION_SECONDS = 8 * 3600
 SCOPE_WORDS = {
-    "read:org": "see the organisations and teams you belong to",
+    "read:org": "see the organizations and teams you belong to",
     "read:user": "read your profile",
     "user:email": "read your e-mail addresses",
     "user": "read and change your profile",
@@ -170,7 +170,7 @@ class Pages:
         )
 
     async def sign_in(self, request: Request) -> Response:
-        """Take the chosen account (or none, to choose again) and go back to the authorise page."""
+        """Take the chosen account (or none, to choose again) and go back to the authorize page."""
         form = await self._form(request, self._session(request))
         if form is None:
             return self._stale()

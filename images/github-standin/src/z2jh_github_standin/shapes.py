@@ -1,4 +1,4 @@
-"""How GitHub's REST API writes accounts, organisations and teams."""
+"""How GitHub's REST API writes accounts, organizations and teams."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Shapes:
         return [{"email": account.email, "primary": True, "verified": True, "visibility": "private"}]
 
     def organization(self, organization: Organization) -> dict[str, Any]:
-        """Write an organisation in short."""
+        """Write an organization in short."""
         api = f"{self.api}/orgs/{organization.login}"
         return {
             "login": organization.login,
@@ -78,7 +78,7 @@ class Shapes:
         }
 
     def full_organization(self, organization: Organization) -> dict[str, Any]:
-        """Write an organisation in full."""
+        """Write an organization in full."""
         return self.organization(organization) | {
             "name": organization.name,
             "html_url": f"{self.url}/{organization.login}",
@@ -112,7 +112,7 @@ class Shapes:
         }
 
     def membership(self, organization: Organization, account: Account) -> dict[str, Any]:
-        """Write an organisation membership."""
+        """Write an organization membership."""
         return {
             "url": f"{self.api}/orgs/{organization.login}/memberships/{account.login}",
             "state": "pending" if account.id in organization.invited else "active",
