@@ -144,4 +144,5 @@ def test_disk(cluster: Cluster, edwin: Person, ada: Person) -> None:
     ).items
     assert any("ephemeral" in event.message for event in events), [event.message for event in events]
     until("the hub knows", lambda: not edwin.server(), 90)
+    assert "folders outside your home, such as /tmp" in edwin.http.get("/user/edwin/lab").text
     goes_on(ada)
