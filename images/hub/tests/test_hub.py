@@ -164,6 +164,8 @@ def test_signing_out_ends_every_copy_of_a_cookie_and_leaves_other_tokens(tmp_pat
             assert [await name_of(browser) for browser in browsers] == ["edwin"] * 3 + ["grace"]
             assert [APIToken.find(hub.db, token) is not None for token in made] == [True, True]
 
+            assert (await first.get("logout", headers={"Sec-Fetch-Site": "cross-site"})).status_code == 403
+            assert await name_of(first) == "edwin"
             await first.get("logout")
             assert [await name_of(browser) for browser in browsers] == [403, 403, 403, "grace"]
             assert [APIToken.find(hub.db, token) is not None for token in made] == [True, False]

@@ -113,6 +113,14 @@ class CallbackHandler(OAuthCallbackHandler):  # type: ignore[misc, unused-ignore
 class LogoutHandler(OAuthLogoutHandler):  # type: ignore[misc, unused-ignore]
     """Where people sign out: of every browser at once, so that no copy of a cookie is worth anything afterwards."""
 
+    async def get(self) -> None:
+        """Sign out; raise HTTPError if another website asks, which could only mean harm."""
+        if self.request.headers.get("Sec-Fetch-Site") == "cross-site":
+            raise HTTPError(
+                403, "Another website asked to sign you out. If you want to, use the button on the hub's pages."
+            )
+        await super().get()
+
     async def handle_logout(self) -> None:
         """End what JupyterHub leaves: the cookie's other copies, and sign-ins to servers from other browsers."""
         await super().handle_logout()
