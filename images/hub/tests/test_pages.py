@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from traitlets.config import Config
 
 from z2jh_hub.configuration import TEMPLATES, configure
 from z2jh_hub.profiles import Profiles
+from z2jh_hub.spawner import EventSpawner
 
 EDWIN = {"name": "edwin", "spawner": {}}
 
@@ -26,7 +28,7 @@ def page(name: str, **values: Any) -> str:
         "static_url": lambda path, **_: path,
         "login_service": "GitHub",
         "parsed_scopes": [],
-        "endings": {},
+        "ending_of": lambda *_: "",
     }
     return Environment(loader=loader, autoescape=True).get_template(name).render(known | values)
 
@@ -71,12 +73,17 @@ def test_a_failed_start() -> None:
     assert "Your files are safe" in shown
 
 
-def test_a_server_that_is_gone() -> None:
+def test_a_server_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     values = {"user": EDWIN, "spawn_url": "/hub/spawn/edwin", "server_name": ""}
     shown = page("not_running.html", **values)
     assert "does not run" in shown
     assert "nobody used it for a while" in shown
-    shown = page("not_running.html", **values, endings={("edwin", ""): "It wrote <too> much."})
+    # As the hub does with its configuration: it is copied.
+    config = Config()
+    configure(config, lambda _, default: default)
+    told = deepcopy(config.JupyterHub.template_vars).get_value({})
+    monkeypatch.setitem(EventSpawner.endings, ("edwin", ""), "It wrote <too> much.")
+    shown = page("not_running.html", **values, **told)
     assert "It wrote &lt;too&gt; much." in shown
     assert "nobody used it" not in shown
 

@@ -125,7 +125,7 @@ class EventSpawner(KubeSpawner):  # type: ignore[misc, unused-ignore]
 
     # The spawners that start, by their rows in the hub's database.
     starting: ClassVar[dict[orm.Spawner, EventSpawner]] = {}
-    # Why Kubernetes ended servers since the hub began, by the names of user and server, for the page about such a one.
+    # Why Kubernetes ended servers since the hub began, by the names of user and server.
     endings: ClassVar[dict[tuple[str, str], str]] = {}
     # The pod of this name that was there before, by uid: it says nothing about the one that starts.
     _earlier: str | None = None
@@ -253,6 +253,14 @@ class EventSpawner(KubeSpawner):  # type: ignore[misc, unused-ignore]
                 said = now
                 yield {"progress": now[0], "message": now[1]}
             await change.wait()
+
+
+def ending_of(user_name: str, server_name: str) -> str:
+    """Say why Kubernetes ended a server, or nothing: for the page about one that does not run.
+
+    A function, as traitlets copies what a configuration holds, but no functions.
+    """
+    return EventSpawner.endings.get((user_name, server_name), "")
 
 
 @sqlalchemy.event.listens_for(orm.Spawner.last_activity, "set")  # type: ignore[untyped-decorator, misc, unused-ignore]
