@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ def page(name: str, **values: Any) -> str:
         "static_url": lambda path, **_: path,
         "login_service": "GitHub",
         "parsed_scopes": [],
-        "ending_of": lambda *_: "",
+        "endings": {},
     }
     return Environment(loader=loader, autoescape=True).get_template(name).render(known | values)
 
@@ -81,9 +82,10 @@ def test_a_server_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     # As the hub does with its configuration: it is copied.
     config = Config()
     configure(config, lambda _, default: default)
-    told = deepcopy(config.JupyterHub.template_vars).get_value({})
+    endings = deepcopy(config.JupyterHub.template_vars).get_value({})["endings"]
     monkeypatch.setitem(EventSpawner.endings, ("edwin", ""), "It wrote <too> much.")
-    shown = page("not_running.html", **values, **told)
+    assert endings(None) == endings(SimpleNamespace(name="grace")) == {}
+    shown = page("not_running.html", **values, endings=endings(SimpleNamespace(name="edwin")))
     assert "It wrote &lt;too&gt; much." in shown
     assert "nobody used it" not in shown
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from traitlets.config import LazyConfigValue
 
 from .profiles import Profiles
-from .spawner import ending_of
+from .spawner import endings_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 COOKIES = {"secure": True, "samesite": "Lax"}
@@ -26,7 +26,7 @@ def configure(config: Any, get_config: Callable[..., Any]) -> None:
     `get_config` reads the chart's values, as the function of that name in the chart's module z2jh does.
     """
     config.JupyterHub.template_paths.append(str(TEMPLATES))
-    config.JupyterHub.template_vars.update({"ending_of": ending_of})
+    config.JupyterHub.template_vars.update({"endings": endings_of})
     settings = config.JupyterHub.tornado_settings
     given = settings.get_value({}) if isinstance(settings, LazyConfigValue) else settings
     settings.update({"cookie_options": COOKIES | given.get("cookie_options", {})})

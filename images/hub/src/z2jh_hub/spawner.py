@@ -255,12 +255,9 @@ class EventSpawner(KubeSpawner):  # type: ignore[misc, unused-ignore]
             await change.wait()
 
 
-def ending_of(user_name: str, server_name: str) -> str:
-    """Say why Kubernetes ended a server, or nothing: for the page about one that does not run.
-
-    A function, as traitlets copies what a configuration holds, but no functions.
-    """
-    return EventSpawner.endings.get((user_name, server_name), "")
+def endings_of(user: Any) -> dict[str, str]:
+    """Return why Kubernetes ended servers of a user, by their names. JupyterHub asks for each page, of nobody too."""
+    return {server: why for (owner, server), why in EventSpawner.endings.items() if user and user.name == owner}
 
 
 @sqlalchemy.event.listens_for(orm.Spawner.last_activity, "set")  # type: ignore[untyped-decorator, misc, unused-ignore]
