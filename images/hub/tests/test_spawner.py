@@ -350,7 +350,10 @@ async def test_why_a_server_was_ended(kubernetes: FakeKubernetes, spawner: Any, 
     kubernetes.change(POD, RUNNING)
     await soon(start)
     assert await spawner.poll() is None
-    kubernetes.change(POD, {"phase": "Failed", "reason": "Evicted", "message": message})
+    kubernetes.say(POD, "Evicted", message)
+    kubernetes.say(POD, "Killing", "Stopping container notebook")
+    await is_waiting(asyncio.ensure_future(real_sleep(1)))
+    kubernetes.change(POD, {"phase": "Running"})
     async with asyncio.timeout(5):
         while await spawner.poll() is None:
             await real_sleep(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,11 +109,14 @@ def stage(pod: Pod | None, latest: Event | None) -> tuple[int, str]:
     return 20, "Looking for a node with room for your server."
 
 
-def ending(pod: Pod) -> str:
-    """Say why Kubernetes ended a pod that ran, or nothing where its owner knows."""
-    status = pod["status"]
-    if status.get("reason") != "Evicted":
+def ending(events: Iterable[Event]) -> str:
+    """Say why Kubernetes ended a pod that ran, by the events about it, or nothing where its owner knows.
+
+    Its state says so too, but later than that its container has ended.
+    """
+    message = next((event["message"] for event in events if event["reason"] == "Evicted"), None)
+    if message is None:
         return ""
-    if "ephemeral" in (message := status.get("message") or ""):
+    if "ephemeral" in message:
         return "It wrote more to folders outside your home, such as /tmp, than a server may, so it was ended."
     return f"Its node had too little left for it ({brief(message)}), so it was ended."

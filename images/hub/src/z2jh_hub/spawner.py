@@ -138,9 +138,13 @@ class EventSpawner(KubeSpawner):  # type: ignore[misc, unused-ignore]
         pod: Pod | None = self.pod_reflector and self.pod_reflector.pods.get(self._key)
         return pod if pod and pod["metadata"]["uid"] != self._earlier else None
 
+    def _events_about(self, pod: Pod | None) -> list[Event]:
+        """Return the events about the pod, the latest last."""
+        return [event for event in self.events if pod and event["involvedObject"].get("uid") == pod["metadata"]["uid"]]
+
     def _latest(self, pod: Pod | None) -> Event | None:
         """Return the latest event about the pod."""
-        found = [event for event in self.events if pod and event["involvedObject"].get("uid") == pod["metadata"]["uid"]]
+        found = self._events_about(pod)
         return found[-1] if found else None
 
     async def _start_reflector(self, kind: str, reflector_class: Any, replace: bool = False, **kwargs: Any) -> Any:
@@ -184,7 +188,7 @@ class EventSpawner(KubeSpawner):  # type: ignore[misc, unused-ignore]
         """Return None while the server runs; note why Kubernetes ended one that did."""
         pod = self._pod()
         code: int | None = await super().poll()
-        if code is not None and pod and (why := ending(pod)):
+        if code is not None and (why := ending(self._events_about(pod))):
             self.endings[self.user.name, self.name] = why
         return code
 
