@@ -20,7 +20,6 @@ PORT = 30443
 # What a machine that is no node (any more) has none of.
 TRACES = {
     "configuration": "ls -d /etc/kubernetes /etc/z2jh* /usr/local/*bin/* || true",
-    "cni": "ls -d /etc/cni/net.d/* /usr/lib/cni/cilium-cni || true",
     "data": "ls -d /var/lib/etcd /var/lib/kubelet /var/lib/z2jh* /var/lib/containerd /var/backups/etcd || true",
     "packages": "dpkg-query --show containerd haproxy docker-registry 2>/dev/null || true",
     "units": 'ls /etc/systemd/system | grep -E "z2jh|kubelet" || true',
