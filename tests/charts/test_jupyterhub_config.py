@@ -149,6 +149,7 @@ def test_our_pages_stand_below_those_of_the_operator(load: Load) -> None:
     hub = load({"hub": {"templatePaths": ["/operator"]}}).JupyterHub
     assert [Path(path).name for path in hub.template_paths] == ["operator", "templates"]
     assert (Path(hub.template_paths[1]) / "login.html").exists()
+    assert set(hub.template_vars) == {"announcement", "endings"}
     assert hub.template_vars["announcement"] == "Down on Sunday"
     # JupyterHub calls it with whoever sees a page.
     assert hub.template_vars["endings"](None) == {}

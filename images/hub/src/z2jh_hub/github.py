@@ -111,7 +111,7 @@ class CallbackHandler(OAuthCallbackHandler):  # type: ignore[misc, unused-ignore
 
 
 class LogoutHandler(OAuthLogoutHandler):  # type: ignore[misc, unused-ignore]
-    """Where people sign out: of every browser at once, so that no copy of a cookie is worth anything afterwards."""
+    """Where people sign out: of every browser at once, so that no copy of the hub's cookie counts afterwards."""
 
     async def get(self) -> None:
         """Sign out; raise HTTPError if another website asks, which could only mean harm."""
