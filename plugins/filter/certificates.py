@@ -100,9 +100,10 @@ def _refusal(certificate: str, key: str, hostname: str, asking: ssl.SSLContext) 
     return ""
 
 
-def certificate_findings(certificate: str, key: str, hostname: str, ca: str = "") -> list[str]:
-    """Say why a certificate (with its chain, PEM) and its key cannot serve a host name: one sentence, or none.
+def certificate_findings(certificate: str, key: str, hostnames: list[str], ca: str = "") -> list[str]:
+    """Say why a certificate (with its chain, PEM) and its key cannot serve host names: one sentence, or none.
 
+    The first of `hostnames` is the hub's, a further one the wildcard below it.
     `ca` is the file of the CA that signed it; if empty, it has to be one that this machine trusts.
     """
     try:
@@ -124,8 +125,15 @@ def certificate_findings(certificate: str, key: str, hostname: str, ca: str = ""
         return [f"hub_certificate_key {key} holds no private key in PEM form without a password: give such a one."]
     if private.public_key() != first.public_key():
         return [f"hub_certificate_key {key} is not the key of {certificate}: give the one it was made with."]
+    hostname, *below = hostnames
     if not names & {hostname, f"*.{hostname.partition('.')[2]}"}:
         return [f"hub_certificate {certificate} is for {', '.join(sorted(names))}, not for {hostname} (hub_hostname)."]
+    if not names >= set(below):
+        return [
+            f"hub_certificate {certificate} is for {', '.join(sorted(names))}, not for {below[0]}, where people's "
+            "servers are: have it signed for both, or set hub_user_domains to false (docs/security.md says what that "
+            "gives up)."
+        ]
     if first.not_valid_after_utc <= datetime.datetime.now(datetime.UTC):
         return [f"hub_certificate {certificate} ended on {first.not_valid_after_utc:%Y-%m-%d}: renew it."]
     try:

@@ -6,6 +6,9 @@ import ipaddress
 from collections.abc import Callable, Mapping
 from typing import Any
 
+# A name below the hub's, for all of them.
+ANYONE = "anyone."
+
 DOCUMENTATION = """
 name: machine_findings
 short_description: What a machine lacks, one sentence each
@@ -71,10 +74,18 @@ def machine_findings(
             "so open that port for it."
         )
     for name in probe["unknown"]:
-        findings.append(
-            f"The name {name} (hub_hostname) is not known here: make a DNS record that leads to a node, "
-            "or to the load balancer before the nodes."
-        )
+        below = name.removeprefix(ANYONE)
+        if below == name:
+            findings.append(
+                f"The name {name} (hub_hostname) is not known here: make a DNS record that leads to a node, "
+                "or to the load balancer before the nodes."
+            )
+        else:
+            findings.append(
+                f"Names below {below}, where people's servers would be, are not known here: make a DNS record of "
+                f"*.{below} like that of hub_hostname, or set hub_user_domains to false (docs/security.md says what "
+                "that gives up)."
+            )
     return findings
 
 

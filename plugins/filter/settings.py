@@ -111,6 +111,13 @@ def _hostname(value: Any) -> str | None:
     return f"must be a host name in lower case with a dot, such as hub.example.org, not {value!r}"
 
 
+def _yes_or_no(value: Any) -> str | None:
+    """Accept what an inventory may write of a truth value."""
+    if str(value).lower() in ("true", "false"):
+        return None
+    return f"must be true or false, not {value!r}"
+
+
 def _port(value: Any) -> str | None:
     number = int(value) if _is_text(value) and value.isascii() and value.isdigit() else value
     if isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= 65535:
@@ -289,6 +296,7 @@ SETTINGS = (
     Setting("hub_hostname", _hostname),
     Setting("hub_port", _port),
     Setting("hub_http_port", _port),
+    Setting("hub_user_domains", _yes_or_no),
     Setting("hub_certificate", _file),
     Setting("hub_certificate_key", _file),
     Setting("hub_certificate_ca", _file),
@@ -452,6 +460,11 @@ def _acme(values: Mapping[str, Any]) -> Iterator[str]:
     if values["place"] != "hosts":
         yield "hub_acme_email is set, which place hosts alone can use: leave it empty."
         return
+    if str(values["hub_user_domains"]).lower() == "true":
+        yield (
+            f"hub_acme_email is set, and a certificate for *.{values['hub_hostname']} cannot be had in that way: give "
+            "one as hub_certificate, or set hub_user_domains to false (docs/security.md says what that gives up)."
+        )
     if values["hub_certificate"]:
         yield "hub_acme_email and hub_certificate are both set: the certificate is given, or asked for."
     if values["hub_acme_server"] == LETS_ENCRYPT and (int(values["hub_http_port"]), int(values["hub_port"])) != (

@@ -56,7 +56,7 @@ def test_a_flood_leaves_the_hub_answering(platform: Platform, grace: Person) -> 
 
 
 def test_a_token_in_an_address_is_nothing(platform: Platform, cluster: Cluster, grace: Person) -> None:
-    token, path = grace.token(), "/user/grace/api/contents"
+    token, path = grace.token(), platform.server("grace", "api/contents")
     with platform.http() as stranger:
         answer = stranger.get(path, params={"token": token}, follow_redirects=False)
         assert answer.status_code in (302, 403)

@@ -60,7 +60,7 @@ except OSError as error:
 def goes_on(person: Person) -> None:
     """See that somebody's server and the hub answer."""
     with person.platform.http(person.token()) as http:
-        assert http.get(f"/user/{person.name}/api/status").status_code == 200
+        assert http.get(person.platform.server(person.name, "api/status")).status_code == 200
         assert http.get("/hub/api/user").status_code == 200
 
 

@@ -130,7 +130,7 @@ def test_time_to_start_a_server(
             edwin.ask_for_server(profile)
             until(
                 f"a {profile} server answers",
-                lambda: http.get("/user/edwin/api/status").status_code == 200,
+                lambda: http.get(platform.server("edwin", "api/status")).status_code == 200,
                 180,
                 every=0.1,
             )

@@ -9,12 +9,12 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from live.fixtures import cluster, edwin, platform, sign_in
+from live.fixtures import cluster, edwin, grace, platform, sign_in
 from live.platform import Platform
 from live.steps import Shot
 from playwright.sync_api import Browser, Page, sync_playwright
 
-__all__ = ["cluster", "edwin", "platform", "sign_in"]
+__all__ = ["cluster", "edwin", "grace", "platform", "sign_in"]
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [

@@ -127,12 +127,20 @@ def test_ways_to_the_hub_in_place_existing(template: Template, access: str, serv
     assert bool(ingresses) == (access == "Ingress")
     for ingress in ingresses:
         assert ingress["ingressClassName"] == "nginx"
-        assert ingress["tls"] == [{"hosts": ["hub.z2jh.test"], "secretName": "proxy-tls"}]
-        (rule,) = ingress["rules"]
-        assert rule["host"] == "hub.z2jh.test"
-        (path,) = rule["http"]["paths"]
-        assert (path["path"], path["pathType"]) == ("/", "Prefix")
-        assert path["backend"]["service"] == {"name": "proxy-public", "port": {"name": "http"}}
+        hosts = ["hub.z2jh.test", "*.hub.z2jh.test"]
+        assert ingress["tls"] == [{"hosts": hosts, "secretName": "proxy-tls"}]
+        assert [rule["host"] for rule in ingress["rules"]] == hosts
+        for rule in ingress["rules"]:
+            (path,) = rule["http"]["paths"]
+            assert (path["path"], path["pathType"]) == ("/", "Prefix")
+            assert path["backend"]["service"] == {"name": "proxy-public", "port": {"name": "http"}}
+
+
+@pytest.mark.parametrize("host", ["https://hub.z2jh.test:8443", ""])
+def test_the_proxy_routes_by_host_name_where_servers_have_their_own(template: Template, host: str) -> None:
+    objects = template("jupyterhub", render_values("jupyterhub.yml", "jupyterhub.local.yml", hub_subdomain_host=host))
+    (container,) = objects.one("Deployment", "proxy")["spec"]["template"]["spec"]["containers"]
+    assert ("--host-routing" in container["command"]) == bool(host)
 
 
 @pytest.mark.parametrize(

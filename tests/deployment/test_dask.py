@@ -107,10 +107,11 @@ class TestCluster:
     def test_its_dashboard_opens_for_the_owner(self, ada_cluster: dict[str, Any], ada: Person, grace: Person) -> None:
         path = f"/services/dask-gateway/clusters/{ada_cluster['name']}/status"
         proxy = "proxy/traefik-dask-gateway:80"
-        answer = ada.http.get(f"/user/ada/{proxy}{path}")
+        url = ada.platform.server("ada", f"{proxy}{path}")
+        answer = ada.http.get(url)
         assert answer.status_code == 200, answer.text
         assert "Dask" in answer.text
-        assert grace.http.get(f"/user/ada/{proxy}{path}").status_code == 403
+        assert grace.http.get(url).status_code == 403
         # The hub's own proxy leads to no dashboard.
         assert ada.http.get(path).status_code == 404
 
@@ -167,8 +168,8 @@ class TestOthers:
     ) -> None:
         """On Grace's origin, what Ada puts in her dashboard would act for Grace."""
         path = f"proxy/traefik-dask-gateway:80/services/dask-gateway/clusters/{ada_cluster['name']}/status"
-        assert ada.http.get(f"/user/ada/{path}").status_code == 200
-        answer = grace.http.get(f"/user/grace/{path}")
+        assert ada.http.get(ada.platform.server("ada", path)).status_code == 200
+        answer = grace.http.get(grace.platform.server("grace", path))
         assert answer.status_code == 403
         assert "'traefik-dask-gateway' is not allowed" in unescape(answer.text)  # said by her server, not by the hub
 

@@ -106,8 +106,9 @@ class TestIdentity:
             newcomer.name, owner.name = name_of(newcomer), name_of(owner)
             assert (newcomer.name, owner.name) == (f"edwin.{NEWCOMER}", "edwin")
             with platform.http(newcomer.token()) as theirs, platform.http(owner.token()) as own:
-                assert theirs.get("/user/edwin/api/contents").status_code == 403
-                assert own.get("/user/edwin/api/contents").status_code == 200
+                contents = platform.server("edwin", "api/contents")
+                assert theirs.get(contents).status_code == 403
+                assert own.get(contents).status_code == 200
             assert newcomer.api("GET", "/users/edwin").status_code == 404
             assert newcomer.api("POST", "/users/edwin/server").status_code == 404
             try:
@@ -251,7 +252,7 @@ class TestBrowser:
         assert edwin.server()
 
     def test_a_token_in_an_address_opens_nothing(self, platform: Platform, grace: Person) -> None:
-        token, path = grace.token(), "/user/grace/api/contents"
+        token, path = grace.token(), platform.server("grace", "api/contents")
         with platform.http() as stranger:
             answer = stranger.get(path, params={"token": token}, follow_redirects=False)
             assert answer.status_code in (302, 403)

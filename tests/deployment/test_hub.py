@@ -146,7 +146,7 @@ class TestTokens:
         assert notes() == before
 
     def test_nobody_enters_the_server_of_another(self, platform: Platform, grace: Person, ada: Person) -> None:
-        path = "/user/ada/api/contents"
+        path = platform.server("ada", "api/contents")
         with platform.http(grace.token()) as by_token, platform.http(ada.token()) as owner:
             assert by_token.get(path).status_code == 403
             assert owner.get(path).status_code == 200
@@ -157,7 +157,7 @@ def test_an_administrator_reads_nobodys_files(platform: Platform, ada: Person, g
     with platform.http(ada.token()) as hub:
         assert {user["name"] for user in hub.get("/hub/api/users").json()} >= {"ada", "grace"}
         assert hub.get("/hub/api/users/grace").json()["servers"][""]["ready"]
-        assert hub.get("/user/grace/api/contents").status_code == 403
+        assert hub.get(platform.server("grace", "api/contents")).status_code == 403
         for path in ("/hub/api/users/grace/tokens", "/hub/api/users/grace/shares"):
             assert hub.post(path, json={}).status_code in (403, 404)
         assert hub.patch("/hub/api/users/ada", json={"admin": True}).status_code in (403, 404)
@@ -170,7 +170,7 @@ class TestHome:
 
     def test_a_file_is_there_after_a_restart(self, platform: Platform, edwin: Person) -> None:
         name, word = f"tests-{secrets.token_hex(4)}.txt", secrets.token_hex(16)
-        path = f"/user/edwin/api/contents/{name}"
+        path = platform.server("edwin", f"api/contents/{name}")
         with platform.http(edwin.token()) as server:
             edwin.start_server()
             saved = server.put(path, json={"type": "file", "format": "text", "content": word})
@@ -183,7 +183,7 @@ class TestHome:
         assert found.json()["content"] == word
 
     def test_the_tutorials_are_there_to_read(self, platform: Platform, grace: Person) -> None:
-        contents = "/user/grace/api/contents"
+        contents = platform.server("grace", "api/contents")
         name, text = f"tests-{secrets.token_hex(4)}.txt", {"type": "file", "format": "text", "content": "x"}
         with platform.http(grace.token()) as server:
             assert server.get(f"{contents}/tutorials").json()["content"]

@@ -29,9 +29,9 @@ for process in Path("/proc").iterdir():
 )
 def test_every_extension_answers(platform: Platform, ada: Person, path: str) -> None:
     with platform.http(ada.token()) as server:
-        assert server.get(f"/user/ada/{path}").status_code == 200
+        assert server.get(platform.server("ada", path)).status_code == 200
         # A path that nobody has: those above are not answered by whoever answers everything.
-        assert server.get("/user/ada/nobody/has/this").status_code == 404
+        assert server.get(platform.server("ada", "nobody/has/this")).status_code == 404
 
 
 # Run in a server's pod: says whether modules in the home are found, by the Python of kernels and by that of the server.

@@ -55,7 +55,7 @@ def test_whoever_starts_a_server_gets_it(
     # It was carried through, or a person asks once more.
     edwin.start_server()
     with platform.http(edwin.token()) as server:
-        assert server.get("/user/edwin/api/status").status_code == 200
+        assert server.get(platform.server("edwin", "api/status")).status_code == 200
     assert len(pods()) == 1
 
 

@@ -63,7 +63,7 @@ def until_hub_serves(platform: Platform) -> None:
 def leads_to_server(person: Person) -> bool:
     """Say whether a request to a person's server is answered by it; the hub redirects what has no route."""
     with suppress(httpx.TransportError):
-        answer = person.http.get(f"/user/{person.name}/api", timeout=2, follow_redirects=False)
+        answer = person.http.get(person.platform.server(person.name, "api"), timeout=2, follow_redirects=False)
         return answer.status_code == 200 and "version" in answer.text
     return False
 

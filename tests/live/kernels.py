@@ -26,7 +26,7 @@ class Kernel:
     def __init__(self, platform: Platform, person: Person) -> None:
         self._platform = platform
         self._token = person.token()
-        self._api = f"/user/{person.name}/api/kernels"
+        self._api = platform.server(person.name, "api/kernels")
         self._server = platform.http(self._token)
         answer = self._server.post(self._api, json={"name": "python3"})
         answer.raise_for_status()
@@ -37,7 +37,7 @@ class Kernel:
     def connect(self) -> None:
         """Connect to the kernel, anew if need be, as JupyterLab does by itself."""
         opened = connect(
-            f"{self._platform.url.replace('https', 'wss', 1)}{self._api}/{self._id}/channels",
+            f"{self._api.replace('https', 'wss', 1)}/{self._id}/channels",
             ssl=self._platform.tls,
             additional_headers={"Authorization": f"token {self._token}"},
             proxy=None,

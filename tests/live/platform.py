@@ -19,6 +19,7 @@ class Platform:
 
     place: str
     url: str
+    user_domains: bool
     ca: Path | None
     kubeconfig: Path
     tls: ssl.SSLContext = field(repr=False)
@@ -30,7 +31,7 @@ class Platform:
         ca = Path(status["ca"]) if status["ca"] else None
         # With a CA of our own nothing else is trusted, so that a test cannot pass by another one's signature.
         tls = ssl.create_default_context(cafile=ca)
-        return cls(status["place"], status["url"], ca, Path(status["kubeconfig"]), tls)
+        return cls(status["place"], status["url"], status["user_domains"], ca, Path(status["kubeconfig"]), tls)
 
     def http(self, token: str | None = None) -> httpx.Client:
         """Return a client of the hub's public address, with a token of the hub or without."""
@@ -38,3 +39,10 @@ class Platform:
         return httpx.Client(
             base_url=self.url, headers=headers, verify=self.tls, trust_env=False, follow_redirects=True, timeout=60
         )
+
+    def server(self, name: str, path: str = "") -> str:
+        """Return the address of something on a person's default server; host names can have the name as it is."""
+        url = httpx.URL(self.url)
+        if self.user_domains:
+            url = url.copy_with(host=f"{name}.{url.host}")
+        return str(url.join(f"/user/{name}/{path}"))

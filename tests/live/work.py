@@ -32,7 +32,7 @@ class Work:
     def goes_on(self) -> None:
         """See that a cell runs, with what is in memory, and that files are there."""
         assert self.kernel.run("print(word)") == self._word
-        answer = self._http.get(f"/user/{self.person.name}/api/contents")
+        answer = self._http.get(self.person.platform.server(self.person.name, "api/contents"))
         assert answer.status_code == 200, answer.text
 
     def is_as_before(self) -> None:

@@ -39,7 +39,16 @@ def make_certificate(folder: Path) -> None:
     new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "90"]
     ca = ["-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=CA of the site"]
     signed = ["-CA", "ca.crt", "-CAkey", "ca.key", "-addext", "basicConstraints=critical,CA:FALSE"]
-    hub = ["-keyout", "hub.key", "-out", "hub.crt", "-subj", "/CN=hub", "-addext", f"subjectAltName=DNS:{HUB}"]
+    hub = [
+        "-keyout",
+        "hub.key",
+        "-out",
+        "hub.crt",
+        "-subj",
+        "/CN=hub",
+        "-addext",
+        f"subjectAltName=DNS:{HUB},DNS:*.{HUB}",
+    ]
     for options in (ca, [*signed, *hub]):
         subprocess.run([*new, *options], cwd=folder, check=True, capture_output=True)
 
@@ -58,9 +67,10 @@ class Site:
 
     def lead_name_to(self, machine: str) -> None:
         """Have the hub's name lead to a machine, as the site's DNS would; nothing takes the name out again."""
-        lines = [line for line in ETC_HOSTS.read_text().splitlines() if not line.endswith(f" {HUB}")]
+        names = f" {HUB} anyone.{HUB}"
+        lines = [line for line in ETC_HOSTS.read_text().splitlines() if not line.endswith(names)]
         address = self.machines.addresses.get(machine)
-        ETC_HOSTS.write_text("\n".join([*lines, *([f"{address} {HUB}"] if address else [])]) + "\n")
+        ETC_HOSTS.write_text("\n".join([*lines, *([f"{address}{names}"] if address else [])]) + "\n")
 
     def write_inventory(self, control_planes: Iterable[str], workers: Iterable[str]) -> Path:
         """Write the example's inventory with these machines, its key and its certificate."""

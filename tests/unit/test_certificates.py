@@ -81,8 +81,8 @@ def test_certificate_for_another_use_is_signed_again(tmp_path: Path) -> None:
     assert plugin.certificates_to_sign([client], str(tmp_path)) == [client]
 
 
-def _given(folder: Path, name: str, days: int = 90) -> tuple[str, str, ec.EllipticCurvePrivateKey]:
-    """Write a certificate for a name, signed by itself, and its key; return both paths and the key."""
+def _given(folder: Path, *names: str, days: int = 90) -> tuple[str, str, ec.EllipticCurvePrivateKey]:
+    """Write a certificate for names, signed by itself, and its key; return both paths and the key."""
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.datetime.now(datetime.UTC)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "given")])
@@ -94,7 +94,7 @@ def _given(folder: Path, name: str, days: int = 90) -> tuple[str, str, ec.Ellipt
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=100))
         .not_valid_after(now + datetime.timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
         .sign(key, hashes.SHA256())
     )
     (folder / "given.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
@@ -111,14 +111,25 @@ def _write_key(
 @pytest.mark.parametrize("name", ["hub.example.org", "*.example.org", "HUB.example.org"])
 def test_a_given_certificate_for_the_hub_passes(tmp_path: Path, name: str) -> None:
     certificate, key, _ = _given(tmp_path, name)
-    assert plugin.certificate_findings(certificate, key, "hub.example.org", ca=certificate) == []
+    assert plugin.certificate_findings(certificate, key, ["hub.example.org"], ca=certificate) == []
+
+
+def test_a_given_certificate_has_to_serve_peoples_servers_too(tmp_path: Path) -> None:
+    wanted = ["hub.example.org", "*.hub.example.org"]
+    certificate, key, _ = _given(tmp_path, *wanted)
+    assert plugin.certificate_findings(certificate, key, wanted, ca=certificate) == []
+    certificate, key, _ = _given(tmp_path, "hub.example.org")
+    assert plugin.certificate_findings(certificate, key, wanted, ca=certificate) == [
+        f"hub_certificate {certificate} is for hub.example.org, not for *.hub.example.org, where people's servers are: "
+        "have it signed for both, or set hub_user_domains to false (docs/security.md says what that gives up)."
+    ]
 
 
 def test_a_given_certificate_that_cannot_serve_is_refused(tmp_path: Path) -> None:
     certificate, key, private = _given(tmp_path, "www.example.org")
 
     def said(certificate: str, key: str, hostname: str = "www.example.org") -> str:
-        [sentence] = plugin.certificate_findings(certificate, key, hostname)
+        [sentence] = plugin.certificate_findings(certificate, key, [hostname])
         return str(sentence)
 
     missing = f"{tmp_path}/none"
@@ -146,18 +157,18 @@ def test_a_given_certificate_that_cannot_serve_is_refused(tmp_path: Path) -> Non
 
 def test_a_given_certificate_of_a_ca_that_nobody_knows_is_refused(tmp_path: Path) -> None:
     certificate, key, _ = _given(tmp_path, "hub.example.org")
-    [sentence] = plugin.certificate_findings(certificate, key, "hub.example.org")
+    [sentence] = plugin.certificate_findings(certificate, key, ["hub.example.org"])
     assert sentence == (
         f"hub_certificate {certificate} is refused by this machine (self-signed certificate): add the certificates "
         "between it and its CA to the file, or name the CA of your own that signed it as hub_certificate_ca."
     )
     (tmp_path / "other").mkdir()
     other, _, _ = _given(tmp_path / "other", "hub.example.org")
-    [sentence] = plugin.certificate_findings(certificate, key, "hub.example.org", ca=other)
+    [sentence] = plugin.certificate_findings(certificate, key, ["hub.example.org"], ca=other)
     assert sentence.startswith(
         f"hub_certificate {certificate} is refused by who trusts {other} (self-signed certificate)"
     )
     for ca in (key, f"{tmp_path}/none"):
-        assert plugin.certificate_findings(certificate, key, "hub.example.org", ca=ca) == [
+        assert plugin.certificate_findings(certificate, key, ["hub.example.org"], ca=ca) == [
             f"hub_certificate_ca {ca} cannot be read or holds no certificate in PEM form: give such a file."
         ]

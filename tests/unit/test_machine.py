@@ -57,6 +57,12 @@ NETWORKS = {"node_cidr": "10.89.40.0/24", "pod_cidr": "10.244.0.0/16"}
             "The name hub.example.org (hub_hostname) is not known here: make a DNS record that leads to a node, "
             "or to the load balancer before the nodes.",
         ),
+        (
+            {"unknown": ["anyone.hub.example.org"]},
+            "Names below hub.example.org, where people's servers would be, are not known here: make a DNS record of "
+            "*.hub.example.org like that of hub_hostname, or set hub_user_domains to false (docs/security.md says what "
+            "that gives up).",
+        ),
     ],
 )
 def test_what_a_machine_lacks_is_said(change: dict[str, Any], sentence: str) -> None:

@@ -17,6 +17,7 @@ GOOD: dict[str, Any] = {
     "hub_hostname": "hub.z2jh.test",
     "hub_port": 8443,
     "hub_http_port": 8080,
+    "hub_user_domains": True,
     "hub_certificate": "",
     "hub_certificate_key": "",
     "hub_certificate_ca": "",
@@ -48,6 +49,7 @@ GOOD: dict[str, Any] = {
 }
 GROUPS = ["control_plane", "workers", "cluster", "local", "hosts", "existing"]
 ELSEWHERE = {"place": "hosts", "hub_hostname": "hub.example.org", "hub_port": 443, "github_url": "https://github.com"}
+WITH_ACME = {**ELSEWHERE, "hub_acme_email": "hub@example.org", "hub_user_domains": "false"}
 EXISTING = {
     **ELSEWHERE,
     "place": "existing",
@@ -82,15 +84,19 @@ BAD = [
         "not 'letsencrypt'.",
     ),
     (
-        {**ELSEWHERE, "hub_acme_email": "hub@example.org"},
+        WITH_ACME,
         "hub_acme_email is set, and Let's Encrypt asks at port 80 and follows to port 443 alone: "
         "set hub_http_port to 80 and hub_port to 443, and send these ports to 30080 and 30443 of the nodes.",
     ),
     (
+        {**WITH_ACME, "hub_http_port": 80, "hub_user_domains": True},
+        "hub_acme_email is set, and a certificate for *.hub.example.org cannot be had in that way: give one as "
+        "hub_certificate, or set hub_user_domains to false (docs/security.md says what that gives up).",
+    ),
+    (
         {
-            **ELSEWHERE,
+            **WITH_ACME,
             "hub_http_port": 80,
-            "hub_acme_email": "hub@example.org",
             "hub_certificate": "/etc/ssl/hub.pem",
             "hub_certificate_key": "/etc/ssl/hub.key",
         },
@@ -279,6 +285,7 @@ BAD = [
         "hub_profile_teams gives 'astronomy' to no team, so nobody could choose it: "
         "name a team, or leave it out for everybody.",
     ),
+    ({"hub_user_domains": "maybe"}, "hub_user_domains must be true or false, not 'maybe'."),
     ({"hub_announcement": ["Down"]}, "hub_announcement must be a text in quotes, not ['Down']."),
     ({"hub_announcement": "Down\ntoday"}, "hub_announcement must be one line of plain text."),
     ({"hub_announcement": "x" * 501}, "hub_announcement must be at most 500 characters long, and has 501."),
@@ -358,8 +365,8 @@ def test_a_bad_setting_is_refused_with_its_sentence(change: dict[str, Any], sent
     [
         {},
         ELSEWHERE,
-        {**ELSEWHERE, "hub_http_port": 80, "hub_acme_email": "hub@example.org"},
-        {**ELSEWHERE, "hub_acme_email": "hub@example.org", "hub_acme_server": "https://ca.example.org/acme/directory"},
+        {**WITH_ACME, "hub_http_port": 80},
+        {**WITH_ACME, "hub_acme_server": "https://ca.example.org/acme/directory"},
         EXISTING,
         {**EXISTING, "existing_registry": "", "existing_images": REFERENCES},
         {**EXISTING, "existing_access": "NodePort", "hub_port": 30443, "hub_http_port": 30080},

@@ -118,17 +118,23 @@ def test_cookies_are_as_the_operator_wants_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "headers"),
+    ("url", "below", "headers"),
     [
-        ("https://hub.example.org/", {"Strict-Transport-Security": "max-age=31536000"}),
-        ("https://hub.example.org:443/", {"Strict-Transport-Security": "max-age=31536000"}),
-        ("https://hub.example.org:8443/", {}),
-        ("http://hub.example.org/", {}),
+        ("https://hub.example.org/", "", {"Strict-Transport-Security": "max-age=31536000"}),
+        ("https://hub.example.org:443/", "", {"Strict-Transport-Security": "max-age=31536000"}),
+        (
+            "https://hub.example.org/",
+            "https://hub.example.org",
+            {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"},
+        ),
+        ("https://hub.example.org:8443/", "", {}),
+        ("http://hub.example.org/", "", {}),
     ],
 )
-def test_browsers_ask_a_hub_at_its_own_port_by_https_alone(url: str, headers: dict[str, str]) -> None:
+def test_browsers_ask_a_hub_at_its_own_port_by_https_alone(url: str, below: str, headers: dict[str, str]) -> None:
     config = Config()
     config.JupyterHub.public_url = url
+    config.JupyterHub.subdomain_host = below
     config.JupyterHub.tornado_settings = {"slow_spawn_timeout": 0}
     configure(config, lambda _, default: default)
     assert config.JupyterHub.tornado_settings.get("headers", {}) == headers

@@ -15,7 +15,7 @@ from .spawner import endings_of
 TEMPLATES = Path(__file__).parent / "templates"
 COOKIES = {"secure": True, "samesite": "Lax"}
 # A year, as RFC 6797 has it in its examples.
-HSTS = {"Strict-Transport-Security": "max-age=31536000"}
+HSTS = "max-age=31536000"
 
 
 def configure(config: Any, get_config: Callable[..., Any]) -> None:
@@ -32,7 +32,9 @@ def configure(config: Any, get_config: Callable[..., Any]) -> None:
     settings.update({"cookie_options": COOKIES | given.get("cookie_options", {})})
     url = urlsplit(config.JupyterHub.get("public_url", ""))
     if url.scheme == "https" and url.port in (None, 443):
-        settings.update({"headers": HSTS | given.get("headers", {})})
+        # People's servers, where they have names below this one, are behind the same ports.
+        hsts = f"{HSTS}; includeSubDomains" if config.JupyterHub.get("subdomain_host") else HSTS
+        settings.update({"headers": {"Strict-Transport-Security": hsts} | given.get("headers", {})})
     config.KubeSpawner.profile_list = Profiles(
         get_config("singleuser.profileList", []), get_config("custom.profileTeams", {})
     )
