@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.vars.plugins import get_vars_from_inventory_sources, get_vars_from_path
 
@@ -34,6 +36,16 @@ options:
     default: []
 """
 
+# How a person says what a type of Ansible's is.
+KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "a text",
+    "dict": "a map",
+    "list": "a list",
+}
+
 RETURN = """
 names:
   description: Where each variable was set, by its name.
@@ -47,11 +59,26 @@ known:
   description: Variables other than settings that may be set - options of roles, and what the deployment derives.
   type: list
   returned: always
+wrong:
+  description: A sentence for each variable of a role whose value the role would refuse.
+  type: list
+  returned: always
 undefined:
   description: Why one comes to nothing, by its name.
   type: dict
   returned: always
 """
+
+
+def _wrong(role: str, options: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
+    """Say which values of a role's variables it would refuse when its turn comes, by the check that Ansible does then."""
+    for name in sorted(options.keys() & values.keys()):
+        spec = {**options[name], "required": False}
+        if not ArgumentSpecValidator({name: spec}).validate({name: values[name]}).error_messages:
+            continue
+        kind = spec.get("type", "str")
+        shown = "what was given" if spec.get("no_log") else repr(values[name])
+        yield f"{name} must be {KINDS.get(kind, kind)}, not {shown}: roles/{role}/README.md says what it is."
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -73,19 +100,25 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 values[name] = self._templar.template(task_vars[name])
             except AnsibleError as error:
                 undefined[name] = str(error).splitlines()[0]
-        known = sorted(derived | self._role_options(checkout))
-        result.update(changed=False, names=names, known=known, values=values, undefined=undefined)
+        roles = self._role_options(checkout)
+        known = sorted(derived | {name for options in roles.values() for name in options})
+        wrong = [sentence for role, options in sorted(roles.items()) for sentence in _wrong(role, options, values)]
+        result.update(changed=False, names=names, known=known, values=values, undefined=undefined, wrong=wrong)
         return result
 
     def _derived(self, checkout: Path, files: list[str]) -> set[str]:
         """Names of the variables in the files that the deployment ships."""
         return {name for file in files for name in self._loader.load_from_file(str(checkout / file))}
 
-    def _role_options(self, checkout: Path) -> set[str]:
-        """Names of the variables that roles take."""
-        specs = [self._loader.load_from_file(str(path)) for path in checkout.glob("roles/*/meta/argument_specs.yml")]
-        entries = [entry for spec in specs for entry in spec["argument_specs"].values()]
-        return {name for entry in entries for name in entry.get("options") or {}}
+    def _role_options(self, checkout: Path) -> dict[str, dict[str, Any]]:
+        """Return the variables that each role takes, and what each of them may be."""
+        options: dict[str, dict[str, Any]] = {}
+        for path in checkout.glob("roles/*/meta/argument_specs.yml"):
+            entries = self._loader.load_from_file(str(path))["argument_specs"].values()
+            options[path.parts[-3]] = {
+                name: spec for entry in entries for name, spec in (entry.get("options") or {}).items()
+            }
+        return options
 
     def _names(self, task_vars: dict[str, Any]) -> dict[str, str]:
         """Every variable of the inventory, of the files beside it and of the command line."""

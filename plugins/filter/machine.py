@@ -68,11 +68,6 @@ def machine_findings(
                     f"{setting} {cidr} overlaps {network['network']}, which this machine reaches by "
                     f"{network['device']}: choose another {setting}."
                 )
-    for peer, why in probe["unreached"].items():
-        findings.append(
-            f"This machine does not reach {peer} ({why}): images are pushed and the API server is asked there, "
-            "so open that port for it."
-        )
     for name in probe["unknown"]:
         below = name.removeprefix(ANYONE)
         if below == name:

@@ -59,6 +59,7 @@ options:
 
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 HOSTNAME = re.compile(rf"{LABEL}(\.{LABEL})+")
+NODE_NAME = re.compile(rf"{LABEL}(\.{LABEL})*")
 ORGANIZATION = re.compile(r"[A-Za-z0-9](-?[A-Za-z0-9]){0,38}")
 TEAM = re.compile(ORGANIZATION.pattern + r":[a-z0-9_-]+")
 PLACEHOLDER = re.compile(r"change.?me|xxx+|todo|secret|password|<.*>|your.*", re.IGNORECASE)
@@ -291,7 +292,7 @@ def _images(value: Any) -> str | None:
 
 
 SETTINGS = (
-    Setting("place", _choice("local", "hosts", "eks", "existing")),
+    Setting("place", _choice("local", "hosts", "existing")),
     Setting("artifact_source", _choice("auto", "upstream", "registries")),
     Setting("hub_hostname", _hostname),
     Setting("hub_port", _port),
@@ -386,6 +387,8 @@ def _addresses(hosts: Mapping[str, Any], networks: Mapping[str, ipaddress.IPv4Ne
         else "set node_ip=... beside its name in the inventory to its IPv4 address among the nodes"
     )
     for host, value in sorted(hosts.items()):
+        if not NODE_NAME.fullmatch(host):
+            yield f"{host} cannot be the name of a node: use lower-case letters, digits and hyphens, as in worker-1."
         if not value:
             yield f"{host} has no address: {remedy}."
             continue

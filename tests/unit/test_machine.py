@@ -48,11 +48,6 @@ NETWORKS = {"node_cidr": "10.89.40.0/24", "pod_cidr": "10.244.0.0/16"}
             "pod_cidr.",
         ),
         (
-            {"unreached": {"192.0.2.11:5001": "no answer"}},
-            "This machine does not reach 192.0.2.11:5001 (no answer): images are pushed and the API server is asked "
-            "there, so open that port for it.",
-        ),
-        (
             {"unknown": ["hub.example.org"]},
             "The name hub.example.org (hub_hostname) is not known here: make a DNS record that leads to a node, "
             "or to the load balancer before the nodes.",

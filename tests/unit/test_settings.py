@@ -154,8 +154,8 @@ BAD = [
         {**EXISTING, "existing_registry": "", "existing_images": {**REFERENCES, "hst": "hub:1"}},
         "existing_images names 'hst': there are hub, proxy, dask-gateway, minimal, astronomy, pause.",
     ),
-    ({"place": "lokal"}, "place must be one of local, hosts, eks, existing, not 'lokal' (did you mean local?)."),
-    ({"place": "aws"}, "place must be one of local, hosts, eks, existing, not 'aws'."),
+    ({"place": "lokal"}, "place must be one of local, hosts, existing, not 'lokal' (did you mean local?)."),
+    ({"place": "aws"}, "place must be one of local, hosts, existing, not 'aws'."),
     ({"place": None}, "place has no value: set it in group_vars/all/settings.yml."),
     (
         {"artifact_source": "registry"},
@@ -441,6 +441,10 @@ def test_an_unknown_setting_is_refused_by_name(name: str, sentence: str) -> None
         (
             {"cp1": "10.89.40.11", "worker1": "10.89.40.11"},
             "node_ip 10.89.40.11 is given to both cp1 and worker1: give each node its own.",
+        ),
+        (
+            {"Worker_1": "10.89.40.101"},
+            "Worker_1 cannot be the name of a node: use lower-case letters, digits and hyphens, as in worker-1.",
         ),
     ],
 )
