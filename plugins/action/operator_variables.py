@@ -71,7 +71,7 @@ undefined:
 
 
 def _wrong(role: str, options: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
-    """Say which values of a role's variables it would refuse when its turn comes, by the check that Ansible does then."""
+    """Say which values of a role's variables it would refuse when its turn comes, by Ansible's own check."""
     for name in sorted(options.keys() & values.keys()):
         spec = {**options[name], "required": False}
         if not ArgumentSpecValidator({name: spec}).validate({name: values[name]}).error_messages:

@@ -16,7 +16,8 @@ short_description: What a chart's schema refuses of an operator's values, one se
 version_added: "1.0"
 author: z2jh
 description:
-  - Compares values that are laid over ours with the schema of the chart; what they leave out, ours have. Empty when all is well.
+  - Compares values that are laid over ours with the schema of the chart; what they leave out, ours have. Empty when all
+    is well.
 options:
   _input:
     description: The operator's values.
@@ -45,7 +46,7 @@ def _sentences(error: ValidationError, setting: str, chart: str) -> Iterator[str
     """Say what is wrong; `null` takes a value of ours away, and whatever is required is among ours."""
     if error.validator == "required" or error.instance is None:
         return
-    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+    if error.validator == "additionalProperties" and isinstance(error.schema, Mapping):
         known = list(error.schema.get("properties", {}))
         for key in sorted(set(error.instance) - set(known)):
             near = difflib.get_close_matches(str(key), known, 1)
