@@ -46,9 +46,10 @@ def _sentences(error: ValidationError, setting: str, chart: str) -> Iterator[str
     """Say what is wrong; `null` takes a value of ours away, and whatever is required is among ours."""
     if error.validator == "required" or error.instance is None:
         return
+    instance: Any = error.instance
     if error.validator == "additionalProperties" and isinstance(error.schema, Mapping):
         known = list(error.schema.get("properties", {}))
-        for key in sorted(set(error.instance) - set(known)):
+        for key in sorted(set(instance) - set(known)):
             near = difflib.get_close_matches(str(key), known, 1)
             hint = f"did you mean {_place(error, near[0])}?" if near else f"there are {', '.join(sorted(known))}."
             yield f"{setting} sets {_place(error, key)}, which the chart {chart} does not know: {hint}"
