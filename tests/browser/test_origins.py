@@ -48,19 +48,21 @@ def test_a_page_of_anothers_server_does_not_act_for_who_opens_it(
 ) -> None:
     edwin.start_server()
     grace.start_server()
-    hub, user = platform.url, f"{platform.url}/hub/api/user"
+    hub, account = platform.url, f"{platform.url}/hub/token"
     token = f"{platform.url}/hub/api/users/grace/tokens"
-    files = platform.server("grace", "api/contents")
+    lab = platform.server("grace", "lab")
     # The control: pages of the hub and of her own server are let.
-    assert '"name": "grace"' in ask(graces_page, user)["text"]
-    graces_page.goto(platform.server("grace", "lab"))
+    seen = ask(graces_page, account)
+    assert (seen["type"], seen["status"]) == ("basic", 200)
+    assert "grace" in seen["text"]
+    graces_page.goto(lab)
     steps.wait_for_lab(graces_page)
-    assert ask(graces_page, files)["status"] == 200
+    assert ask(graces_page, lab)["status"] == 200
 
     # What answers there is as good as a page that Edwin made: it has his server's origin. Nobody has to sign in for it.
     graces_page.goto(platform.server("edwin", "api"))
-    assert graces_page.evaluate("location.origin") not in (hub, graces_page.evaluate(f"new URL('{files}').origin"))
-    for address in (user, f"{hub}/hub/token", files, platform.server("grace", "lab")):
+    assert graces_page.evaluate("location.origin") not in (hub, graces_page.evaluate(f"new URL('{lab}').origin"))
+    for address in (account, f"{hub}/hub/api/user", lab, platform.server("grace", "api/contents")):
         assert ask(graces_page, address) == {"type": "TypeError", "status": 0, "text": ""}, address
     # It may send, but not what a form or a script of the hub would.
     before = grace.api("GET", "/users/grace/tokens").json()["api_tokens"]
