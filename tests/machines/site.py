@@ -87,7 +87,7 @@ class Site:
         given = settings or {name: self.folder / file for name, file in files.items()}
         text += "".join(f"{name}={value}\n" for name, value in given.items())
         # The disk is shared with the machine of the tests: what is free on it is not the kubelets' to judge.
-        text += f"control_plane_kubelet={json.dumps(KUBELET)}\n"
+        text += f"kubernetes_node_kubelet={json.dumps(KUBELET)}\n"
         path = self.checkout / "hosts"
         path.write_text(text)
         return path
