@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect
 ASK = """
 async ([url, options]) => {
   const word = window.jhdata?.xsrf_token ?? document.cookie.match(/(?:^|; )_xsrf=([^;]*)/)?.[1];
-  const headers = word ? {"X-XSRFToken": word} : {};
+  const headers = {"Content-Type": "application/json", ...(word && {"X-XSRFToken": word})};
   try {
     const answer = await fetch(url, {credentials: "include", headers, ...options});
     return {type: answer.type, status: answer.status, text: await answer.text()};
