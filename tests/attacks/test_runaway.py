@@ -31,18 +31,24 @@ print(count, flush=True)
 hold.set()
 """
 
-# Has two processes count for some seconds; prints the seconds that passed and the seconds of processor that they got.
+# Has two processes count for some seconds; prints the seconds that passed, the seconds of
+# processor that they got, and how often they were held back.
 BURN = """
-import json, multiprocessing, resource, time
+import json, multiprocessing, pathlib, resource, time
 def burn(end):
     while time.monotonic() < end:
         pass
+def held_back():
+    files = (pathlib.Path("/sys/fs/cgroup", part, "cpu.stat") for part in ("cpu", ""))
+    stat = next(file for file in files if file.exists()).read_text().split()
+    return int(stat[stat.index("nr_throttled") + 1])
+before = held_back()
 begin = time.monotonic()
 workers = [multiprocessing.Process(target=burn, args=(begin + 5,)) for _ in range(2)]
 [worker.start() for worker in workers]
 [worker.join() for worker in workers]
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps([time.monotonic() - begin, used.ru_utime + used.ru_stime]))
+print(json.dumps([time.monotonic() - begin, used.ru_utime + used.ru_stime, held_back() - before]))
 """
 
 # Takes that many MiB of disk for a file; prints how it ended.
@@ -106,8 +112,10 @@ def test_processor(cluster: Cluster, edwin: Person, ada: Person) -> None:
         burning = aside.submit(cluster.server_of("edwin").python, BURN)
         while not burning.done():
             goes_on(ada)
-    passed, used = json.loads(burning.result())
+    passed, used, held_back = json.loads(burning.result())
     assert used < 1.2 * passed
+    # Control: it was the limit that held it back, and not that the machine had no more to give.
+    assert held_back > 0
 
 
 def test_home(cluster: Cluster, edwin: Person, ada: Person) -> None:
