@@ -86,7 +86,7 @@ class Site:
         files = {"hub_certificate": "hub.crt", "hub_certificate_key": "hub.key", "hub_certificate_ca": "ca.crt"}
         text += "".join(f"{name}={self.folder / file}\n" for name, file in files.items())
         # The disk is shared with the machine of the tests: what is free on it is not the kubelets' to judge.
-        text += f"control_plane_kubelet={json.dumps(KUBELET)}\n"
+        text += f"kubernetes_node_kubelet={json.dumps(KUBELET)}\n"
         path = self.checkout / "hosts"
         path.write_text(text)
         return path
@@ -94,6 +94,14 @@ class Site:
     def up(self, *options: str) -> Run:
         """Run the playbook on the machines of the inventory."""
         return up(self.checkout / "hosts", *options, checkout=self.checkout)
+
+    def down(self) -> str:
+        """Take the cluster off the machines; return what was said."""
+        done = subprocess.run(
+            [self.checkout / "scripts" / "down.sh", "--yes"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     @property
     def platform(self) -> Platform:
