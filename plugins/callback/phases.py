@@ -58,6 +58,16 @@ def sentence(result: Mapping[str, Any]) -> str:
     return message or "It failed and did not say why: run again with -v."
 
 
+def rescued(task: Task) -> bool:
+    """Say whether a rescue follows when this task fails, which then says what is wrong if it cannot mend it."""
+    child, parent = task, task._parent
+    while parent is not None:
+        if getattr(parent, "rescue", None) and child._uuid in [one._uuid for one in parent.block]:
+            return True
+        child, parent = parent, parent._parent
+    return False
+
+
 class CallbackModule(DefaultCallback):  # type: ignore[misc]
     """Ansible's entry point."""
 
@@ -168,7 +178,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         """Say what is wrong in one sentence; then where, and how to see more."""
         if self._verbose:
             super().v2_runner_on_failed(result, ignore_errors=ignore_errors)
-        elif not ignore_errors:
+        elif not ignore_errors and not rescued(result.task):
             self._stop(result, sentence(result.result))
 
     def v2_runner_on_unreachable(self, result: CallbackTaskResult) -> None:

@@ -11,11 +11,14 @@ from live.people import Person
 from live.platform import Platform
 from playwright.sync_api import Page, expect
 
-# Asks an address with the browser's cookies, as far as the browser lets a page do that; says what the page gets to see.
+# Asks an address with the browser's cookies, and with the word that the page has against forged requests, as the hub's
+# pages and JupyterLab do; says what the page gets to see.
 ASK = """
 async ([url, options]) => {
+  const word = window.jhdata?.xsrf_token ?? document.cookie.match(/(?:^|; )_xsrf=([^;]*)/)?.[1];
+  const headers = word ? {"X-XSRFToken": word} : {};
   try {
-    const answer = await fetch(url, {credentials: "include", ...options});
+    const answer = await fetch(url, {credentials: "include", headers, ...options});
     return {type: answer.type, status: answer.status, text: await answer.text()};
   } catch (error) {
     return {type: error.name, status: 0, text: ""};
@@ -50,17 +53,19 @@ def test_a_page_of_anothers_server_does_not_act_for_who_opens_it(
     grace.start_server()
     hub, user = platform.url, f"{platform.url}/hub/api/user"
     token = f"{platform.url}/hub/api/users/grace/tokens"
-    files = platform.server("grace", "api/contents")
+    lab, files = platform.server("grace", "lab"), platform.server("grace", "api/contents")
     # The control: pages of the hub and of her own server are let.
     assert '"name": "grace"' in ask(graces_page, user)["text"]
-    graces_page.goto(platform.server("grace", "lab"))
+    graces_page.goto(lab)
     steps.wait_for_lab(graces_page)
     assert ask(graces_page, files)["status"] == 200
 
-    # What answers there is as good as a page that Edwin made: it has his server's origin. Nobody has to sign in for it.
-    graces_page.goto(platform.server("edwin", "api"))
-    assert graces_page.evaluate("location.origin") not in (hub, graces_page.evaluate(f"new URL('{files}').origin"))
-    for address in (user, f"{hub}/hub/token", files, platform.server("grace", "lab")):
+    # What is there is as good as a page that Edwin made: it has his server's origin, and nobody has to sign in for it.
+    # The control: it may ask that.
+    graces_page.goto(platform.server("edwin", "static/favicons/favicon.ico"))
+    assert ask(graces_page, platform.server("edwin", "api"))["status"] == 200
+    assert graces_page.evaluate("location.origin") not in (hub, graces_page.evaluate(f"new URL('{lab}').origin"))
+    for address in (user, f"{hub}/hub/token", files, lab):
         assert ask(graces_page, address) == {"type": "TypeError", "status": 0, "text": ""}, address
     # It may send, but not what a form or a script of the hub would.
     before = grace.api("GET", "/users/grace/tokens").json()["api_tokens"]

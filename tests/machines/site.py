@@ -72,8 +72,8 @@ class Site:
         address = self.machines.addresses.get(machine)
         ETC_HOSTS.write_text("\n".join([*lines, *([f"{address}{names}"] if address else [])]) + "\n")
 
-    def write_inventory(self, control_planes: Iterable[str], workers: Iterable[str]) -> Path:
-        """Write the example's inventory with these machines, its key and its certificate."""
+    def write_inventory(self, control_planes: Iterable[str], workers: Iterable[str], **settings: str | Path) -> Path:
+        """Write the example's inventory with these machines, its key, and its certificate or these settings."""
         text = EXAMPLE.read_text()
         for group, names in (("control_plane", control_planes), ("workers", workers)):
             lines = "".join(f"{name} ansible_host={self.machines.addresses[name]}\n" for name in names)
@@ -84,7 +84,8 @@ class Site:
         ]
         text = text.replace("ansible_user=admin\n", "\n".join(["ansible_user=admin", *ssh, ""]))
         files = {"hub_certificate": "hub.crt", "hub_certificate_key": "hub.key", "hub_certificate_ca": "ca.crt"}
-        text += "".join(f"{name}={self.folder / file}\n" for name, file in files.items())
+        given = settings or {name: self.folder / file for name, file in files.items()}
+        text += "".join(f"{name}={value}\n" for name, value in given.items())
         # The disk is shared with the machine of the tests: what is free on it is not the kubelets' to judge.
         text += f"kubernetes_node_kubelet={json.dumps(KUBELET)}\n"
         path = self.checkout / "hosts"

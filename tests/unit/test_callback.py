@@ -66,6 +66,19 @@ def test_a_failure_that_is_rescued_is_no_failure_of_the_run(tmp_path: Path) -> N
     code, said = _play(tmp_path, tasks)
     assert code == 0
     assert "Mended." in said
+    assert "failed\n" not in said
+
+
+def test_of_a_failure_that_cannot_be_mended_the_rescue_alone_tells(tmp_path: Path) -> None:
+    (tmp_path / "inner.yml").write_text("- {name: Fail, ansible.builtin.fail: {msg: First.}}\n")
+    tasks = (
+        "    - name: Try\n      block: [{name: Include, ansible.builtin.include_tasks: inner.yml}]\n"
+        "      rescue: [{name: Say, ansible.builtin.fail: {msg: Do this instead.}}]\n"
+    )
+    code, said = _play(tmp_path, tasks)
+    assert code == 2
+    assert "First." not in said
+    assert "Do this instead." in said
 
 
 def test_verbose_shows_every_task(tmp_path: Path) -> None:
