@@ -6,10 +6,11 @@ One test, as each step is of the platform that the one before has left.
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from live.machines import Machines
+from live.machines import DEBIAN_12, UBUNTU_24_04, Machines
 from live.polling import until
 from machines.site import CLIENT_ID, HUB, Site
 from urllib3.exceptions import HTTPError
@@ -85,9 +86,9 @@ def see_nodes(site: Site, *names: str) -> None:
     assert set(site.cluster.node_addresses()) == set(names)
 
 
-def add_worker(site: Site) -> None:
-    """Name one worker more."""
-    site.machines.add("worker2", 22)
+def add_worker(site: Site, keyring: Path | None) -> None:
+    """Name one worker more, which runs Ubuntu if the keys of its archive were given."""
+    site.machines.add("worker2", 22, UBUNTU_24_04 if keyring else DEBIAN_12, keyring)
     site.write_inventory(["cp1"], ["worker1", "worker2"])
     see_change(site)
     see_nodes(site, "cp1", "worker1", "worker2")
@@ -161,7 +162,7 @@ def give_back(site: Site) -> None:
     see_nothing_change(site, "--check")
 
 
-def test_machines_become_a_platform_grow_lose_one_and_are_given_back(site: Site) -> None:
+def test_machines_become_a_platform_grow_lose_one_and_are_given_back(site: Site, ubuntu_keyring: Path | None) -> None:
     site.write_inventory(["cp1"], ["worker1"])
     look_first(site)
     see_change(site)
@@ -169,7 +170,7 @@ def test_machines_become_a_platform_grow_lose_one_and_are_given_back(site: Site)
     see_sign_in(site)
     see_nothing_change(site)
     see_nothing_change(site, "--check")
-    add_worker(site)
+    add_worker(site, ubuntu_keyring)
     grow_to_three_control_planes(site)
     see_nothing_change(site)
     lose_the_first_control_plane(site)
