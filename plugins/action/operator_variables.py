@@ -63,6 +63,10 @@ wrong:
   description: A sentence for each variable of a role whose value the role would refuse.
   type: list
   returned: always
+misplaced:
+  description: To which group or host the inventory gives a variable that this machine does not get, by its name.
+  type: dict
+  returned: always
 undefined:
   description: Why one comes to nothing, by its name.
   type: dict
@@ -103,7 +107,16 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         roles = self._role_options(checkout)
         known = sorted(derived | {name for options in roles.values() for name in options})
         wrong = [sentence for role, options in sorted(roles.items()) for sentence in _wrong(role, options, values)]
-        result.update(changed=False, names=names, known=known, values=values, undefined=undefined, wrong=wrong)
+        misplaced = self._misplaced(task_vars)
+        result.update(
+            changed=False,
+            names=names,
+            known=known,
+            values=values,
+            undefined=undefined,
+            wrong=wrong,
+            misplaced=misplaced,
+        )
         return result
 
     def _derived(self, checkout: Path, files: list[str]) -> set[str]:
@@ -119,6 +132,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 name: spec for entry in entries for name, spec in (entry.get("options") or {}).items()
             }
         return options
+
+    def _misplaced(self, task_vars: dict[str, Any]) -> dict[str, str]:
+        """Return the variables that the inventory gives to some machines and not to this one, and to whom."""
+        inventory = task_vars["hostvars"]._inventory
+        here = inventory.get_host("localhost")
+        reached = {"all", "localhost", *(group.name for group in here.get_groups())} if here else {"all"}
+        entities = [*inventory.groups.values(), *inventory.hosts.values()]
+        return {name: entity.name for entity in entities if entity.name not in reached for name in entity.vars}
 
     def _names(self, task_vars: dict[str, Any]) -> dict[str, str]:
         """Every variable of the inventory, of the files beside it and of the command line."""

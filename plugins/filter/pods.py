@@ -50,9 +50,28 @@ def failing_pods(pods: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     ]
 
 
+def stale_deployments(deployments: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Name the Deployments whose pods are not yet all made from what the Deployment says now.
+
+    >>> stale_deployments([{"metadata": {"name": "hub", "generation": 2}, "spec": {"replicas": 1},
+    ...                     "status": {"observedGeneration": 1, "updatedReplicas": 1}}])
+    ['hub']
+    """
+    return [
+        deployment["metadata"]["name"]
+        for deployment in deployments
+        if deployment.get("status", {}).get("observedGeneration", 0) < deployment["metadata"]["generation"]
+        or deployment["status"].get("updatedReplicas", 0) < deployment["spec"].get("replicas", 1)
+    ]
+
+
 class FilterModule:
     """Ansible's entry point."""
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        return {"failing_pods": failing_pods, "unready_pods": unready_pods}
+        return {
+            "failing_pods": failing_pods,
+            "stale_deployments": stale_deployments,
+            "unready_pods": unready_pods,
+        }

@@ -50,6 +50,10 @@ options:
     description: Address of each node by its name.
     type: dict
     default: {}
+  misplaced:
+    description: To which group or host the inventory gives what this machine does not get, by its name.
+    type: dict
+    default: {}
   groups:
     description: Names of the groups of the inventory.
     type: list
@@ -518,9 +522,15 @@ def settings_findings(
     unread: Iterable[str] = (),
     hosts: Mapping[str, Any] | None = None,
     groups: Iterable[str] | None = None,
+    misplaced: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Say what is wrong with the settings, one sentence each; see DOCUMENTATION."""
     findings = list(_unknown(names or {}, known))
+    findings += [
+        f"The inventory sets {name} for {entity} alone, and the whole platform has one: write it below [all:vars]."
+        for name, entity in sorted((misplaced or {}).items())
+        if name in NAMES
+    ]
     wrong = dict(_single(values, undefined or {}, unread))
     findings += wrong.values()
     if not wrong:

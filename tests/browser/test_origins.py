@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from playwright.sync_api import Page, expect
 ASK = """
 async ([url, options]) => {
   const word = window.jhdata?.xsrf_token ?? document.cookie.match(/(?:^|; )_xsrf=([^;]*)/)?.[1];
-  const headers = word ? {"X-XSRFToken": word} : {};
+  const headers = {"Content-Type": "application/json", ...(word && {"X-XSRFToken": word})};
   try {
     const answer = await fetch(url, {credentials: "include", headers, ...options});
     return {type: answer.type, status: answer.status, text: await answer.text()};
@@ -56,6 +57,9 @@ def test_a_page_of_anothers_server_does_not_act_for_who_opens_it(
     lab, files = platform.server("grace", "lab"), platform.server("grace", "api/contents")
     # The control: pages of the hub and of her own server are let.
     assert '"name": "grace"' in ask(graces_page, user)["text"]
+    made = ask(graces_page, token, method="POST", body="{}")
+    assert made["status"] == 201, made
+    grace.api("DELETE", f"/users/grace/tokens/{json.loads(made['text'])['id']}").raise_for_status()
     graces_page.goto(lab)
     steps.wait_for_lab(graces_page)
     assert ask(graces_page, files)["status"] == 200
@@ -73,9 +77,18 @@ def test_a_page_of_anothers_server_does_not_act_for_who_opens_it(
     assert ask(graces_page, token, method="POST", body="{}")["status"] == 0
     after = grace.api("GET", "/users/grace/tokens").json()["api_tokens"]
     assert [found["id"] for found in after] == [found["id"] for found in before]
-    # Nor does it see her cookies for the hub, or set one that the hub takes.
-    assert "hub-login" not in graces_page.evaluate("document.cookie")
-    domain = urlsplit(hub).hostname
-    graces_page.evaluate("domain => document.cookie = `__Host-jupyterhub-hub-login=x; Domain=${domain}`", domain)
+
+    # Nor does it get her cookie for the hub, or set one that the browser sends to the hub in its place.
+    def held(address: str) -> dict[str, str]:
+        return {cookie["name"]: cookie["value"] for cookie in graces_page.context.cookies(address)}
+
+    (name,) = (name for name in held(hub) if name.endswith("hub-login"))
+    value = held(hub)[name]
+    assert name not in held(platform.server("edwin"))
+    toss = "([name, domain]) => { document.cookie = `${name}=x; Domain=${domain}; Path=/hub/; Secure`; }"
+    graces_page.evaluate(toss, ["control", urlsplit(hub).hostname])
+    graces_page.evaluate(toss, [name, urlsplit(hub).hostname])
+    kept = [cookie for cookie in graces_page.context.cookies(f"{hub}/hub/home") if cookie["name"] in (name, "control")]
+    assert sorted((cookie["name"], cookie["value"]) for cookie in kept) == sorted([(name, value), ("control", "x")])
     graces_page.goto("/hub/home")
     expect(graces_page.get_by_role("button", name="Logout")).to_be_visible()

@@ -39,6 +39,7 @@ VARIABLES: Values = {
     "existing_ingress_class": "",
     "preflight_cluster": {"storage_class": "standard", "api_server_ports": [6443]},
     "github_url": "https://github.z2jh.test:8444",
+    "github_callback_url": "https://hub.z2jh.test:8443/hub/oauth_callback",
     "github_client_id": "sample-client",
     "github_client_secret": "sample-secret",
     "github_allowed_organizations": ["space-telescope-demo"],

@@ -69,17 +69,27 @@ def test_a_manifest_that_was_deleted_is_back(control_plane: str) -> None:
 
 
 def test_a_kubelets_configuration_that_was_edited_is_as_before(control_plane: str, worker: str) -> None:
+    ask = [
+        "kubectl",
+        "--kubeconfig=/etc/kubernetes/admin.conf",
+        "get",
+        "--raw",
+        f"/api/v1/nodes/{worker}/proxy/configz",
+    ]
+
     def limit() -> int:
-        ask = ["kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "get", "--raw"]
-        answer = run_on(control_plane, *ask, f"/api/v1/nodes/{worker}/proxy/configz")
-        return int(json.loads(answer)["kubeletconfig"]["podPidsLimit"])
+        return int(json.loads(run_on(control_plane, *ask))["kubeletconfig"]["podPidsLimit"])
+
+    def is_limited_to(number: int) -> bool:
+        # One that was restarted does not serve at once.
+        return succeeds_on(control_plane, *ask) and limit() == number
 
     before = limit()
     run_on(worker, "sed", "-i", "s/^podPidsLimit: .*/podPidsLimit: 9999/", KUBELET)
     run_on(worker, "systemctl", "restart", "kubelet")
-    until("the kubelet does as it was told", lambda: limit() == 9999, 60)
+    until("the kubelet does as it was told", lambda: is_limited_to(9999), 60)
     repair()
-    until("the kubelet does as before", lambda: limit() == before, 60)
+    until("the kubelet does as before", lambda: is_limited_to(before), 60)
     up_again()
 
 

@@ -76,3 +76,17 @@ def test_a_pod_without_conditions_is_named_with_its_phase() -> None:
 def test_ready_and_finished_pods_are_left_out() -> None:
     ready = pod(phase="Running", conditions=[{"type": "Ready", "status": "True"}])
     assert pods.unready_pods([ready, pod(phase="Succeeded", conditions=[NOT_READY])]) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "stale"),
+    [
+        ({}, True),
+        ({"observedGeneration": 1, "updatedReplicas": 1}, True),
+        ({"observedGeneration": 2}, True),
+        ({"observedGeneration": 2, "updatedReplicas": 1}, False),
+    ],
+)
+def test_a_deployment_is_stale_until_its_pods_are_made_anew(status: dict[str, Any], stale: bool) -> None:
+    deployment = {"metadata": {"name": "hub", "generation": 2}, "spec": {"replicas": 1}, "status": status}
+    assert pods.stale_deployments([deployment]) == (["hub"] if stale else [])

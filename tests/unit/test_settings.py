@@ -425,6 +425,13 @@ def test_an_unknown_setting_is_refused_by_name(name: str, sentence: str) -> None
     assert settings.settings_findings(GOOD, names=names, known=known) == [sentence]
 
 
+def test_a_setting_of_some_machines_alone_is_refused() -> None:
+    misplaced = {"hub_port": "hosts", "ansible_user": "hosts", "kubernetes_node_kubelet": "workers"}
+    assert settings.settings_findings(GOOD, misplaced=misplaced) == [
+        "The inventory sets hub_port for hosts alone, and the whole platform has one: write it below [all:vars]."
+    ]
+
+
 @pytest.mark.parametrize(
     ("hosts", "sentence"),
     [
