@@ -15,7 +15,7 @@ from live.nodes import podman
 from live.polling import until
 
 SYSTEM = Path(__file__).parents[1] / "machines" / "system"
-PACKAGES = "ca-certificates,dbus,iproute2,kmod,openssh-server,procps,python3,sudo,systemd,systemd-sysv"
+PACKAGES = "apt,ca-certificates,dbus,iproute2,kmod,openssh-server,procps,python3,sudo,systemd,systemd-sysv"
 USER = "admin"
 DEBIAN_12, UBUNTU_24_04 = "bookworm", "noble"
 
