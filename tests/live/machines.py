@@ -1,4 +1,4 @@
-"""Machines of the tests' own: containers that run Debian, systemd and sshd, and are reached by SSH alone.
+"""Machines of the tests' own: containers that run Debian or Ubuntu, systemd and sshd, and are reached by SSH alone.
 
 Podman is what switches them on and off; nothing on them, and no role, knows of it.
 """
@@ -14,28 +14,32 @@ from pathlib import Path
 from live.nodes import podman
 from live.polling import until
 
-DEBIAN = Path(__file__).parents[1] / "machines" / "debian"
-PACKAGES = "ca-certificates,dbus,iproute2,kmod,openssh-server,procps,python3,sudo,systemd,systemd-sysv"
+SYSTEM = Path(__file__).parents[1] / "machines" / "system"
+PACKAGES = "apt,ca-certificates,dbus,iproute2,kmod,openssh-server,procps,python3,sudo,systemd,systemd-sysv"
 USER = "admin"
+DEBIAN_12, UBUNTU_24_04 = "bookworm", "noble"
 
 
-def image(folder: Path) -> str:
-    """Return the image of a plain Debian 12; it is made when there is none (70 s)."""
-    content = b"".join(path.read_bytes() for path in sorted(DEBIAN.iterdir())) + PACKAGES.encode()
+def image(folder: Path, suite: str, keyring: Path | None) -> str:
+    """Return the image of a plain system of this suite; it is made when there is none (70 s)."""
+    content = b"".join(path.read_bytes() for path in sorted(SYSTEM.iterdir())) + PACKAGES.encode() + suite.encode()
     name = f"localhost/z2jh-test-machine:{hashlib.sha256(content).hexdigest()[:12]}"
     if subprocess.run(["podman", "image", "exists", name], check=False).returncode == 0:
         return name
-    root = folder / "debian.tar"
+    root = folder / "root.tar"
     hooks = [
-        f"copy-in {DEBIAN}/machine-mounts.service /etc/systemd/system",
+        f"copy-in {SYSTEM}/machine-mounts.service /etc/systemd/system",
         'mkdir -p "$1/etc/systemd/system/ssh.service.d"',
-        f"copy-in {DEBIAN}/host-keys.conf /etc/systemd/system/ssh.service.d",
-        f'{DEBIAN}/customize.sh "$1"',
+        f"copy-in {SYSTEM}/host-keys.conf /etc/systemd/system/ssh.service.d",
+        f'{SYSTEM}/customize.sh "$1"',
     ]
+    # mmdebstrap knows where each distribution is, and has Debian's keys.
     subprocess.run(
-        ["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}"]
+        ["mmdebstrap", "--variant=minbase", "--components=main,universe" if keyring else "--components=main"]
+        + ([f"--keyring={keyring}"] if keyring else [])
+        + [f"--include={PACKAGES}"]
         + [f"--customize-hook={hook}" for hook in hooks]
-        + ["bookworm", root],
+        + [suite, root],
         check=True,
         capture_output=True,
     )
@@ -55,12 +59,11 @@ class Machines:
     addresses: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.image = image(self.folder)
         self.key, self.known_hosts = self.folder / "key", self.folder / "known_hosts"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key], check=True)
         podman("network", "create", f"--subnet={self.subnet}.0/24", "--disable-dns", self.network)
 
-    def add(self, name: str, number: int) -> None:
+    def add(self, name: str, number: int, suite: str = DEBIAN_12, keyring: Path | None = None) -> None:
         """Switch a new machine on, and log in once, as an operator does, so that its host key is known."""
         self.addresses[name] = f"{self.subnet}.{number}"
         # /var is a real file system, as containerd's overlayfs needs; runc and the limits are what the control groups
@@ -70,7 +73,7 @@ class Machines:
             *("--ulimit=nofile=20000:20000", "--ulimit=nproc=32768:32768", f"--memory={self.gib}g"),
             *(f"--name={name}", f"--hostname={name}", f"--network={self.network}", f"--ip={self.addresses[name]}"),
             *(f"--volume={name}-var:/var", f"--volume={self.key}.pub:/home/{USER}/.ssh/authorized_keys:ro"),
-            self.image,
+            image(self.folder, suite, keyring),
         )
         self._booted(name)
 

@@ -10,6 +10,22 @@ from live.machines import Machines
 from machines.site import CLIENT_ID, Site
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let somebody who has Ubuntu's keys, which Debian 12 has not, see one of its machines as a node."""
+    parser.addoption(
+        "--ubuntu-keyring",
+        type=Path,
+        help="keyring of Ubuntu's archive: the further worker runs Ubuntu 24.04, not Debian",
+    )
+
+
+@pytest.fixture
+def ubuntu_keyring(pytestconfig: pytest.Config) -> Path | None:
+    """Return the keys of Ubuntu's archive, if they were given."""
+    found: Path | None = pytestconfig.getoption("--ubuntu-keyring", None)
+    return found
+
+
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """Have two machines, and credentials of an OAuth app that GitHub has never heard of."""

@@ -1,4 +1,4 @@
-"""Place hosts: an ACME server signs the hub's certificate, and certbot renews it."""
+"""Place hosts: an ACME server signs the hub's certificate, certbot renews it, and all of it is given back."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from live.platform import Platform
 from live.polling import until
 from machines.acme import acme_server
 from machines.site import Site
+from machines.test_hosts import traces
 
 pytestmark = [pytest.mark.life, pytest.mark.timeout(3600)]
 
@@ -60,3 +61,10 @@ def test_an_acme_server_signs_and_signs_again(site: Site, tmp_path: Path) -> Non
             assert run.code == 0, run.tasks("failed") + run.tasks("unreachable")
             assert expected is None or run.sums()["changed"] == expected, run.tasks("changed")
             assert serial(platform) == second
+
+    # The machines are given back with certbot's part.
+    site.down()
+    for name in ("cp1", "worker1"):
+        assert traces(machines, name) == {}, name
+    machines.run("cp1", "! ls -d /etc/letsencrypt/live/* 2>/dev/null")
+    assert "changed=0" in site.down()
