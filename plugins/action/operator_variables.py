@@ -81,7 +81,8 @@ def _wrong(role: str, options: Mapping[str, Any], values: Mapping[str, Any]) -> 
         if not ArgumentSpecValidator({name: spec}).validate({name: values[name]}).error_messages:
             continue
         kind = spec.get("type", "str")
-        shown = "what was given" if spec.get("no_log") else repr(values[name])
+        # A map may hold secrets somewhere, such as values of a chart.
+        shown = "what was given" if spec.get("no_log") or kind == "dict" else repr(values[name])
         yield f"{name} must be {KINDS.get(kind, kind)}, not {shown}: roles/{role}/README.md says what it is."
 
 

@@ -17,7 +17,7 @@ version_added: "1.0"
 author: z2jh
 description:
   - Compares values that are laid over ours with the schema of the chart; what they leave out, ours have. Empty when all
-    is well.
+    is well. No value appears in a sentence, since it may be a secret.
 options:
   _input:
     description: The operator's values.
@@ -54,13 +54,14 @@ def _sentences(error: ValidationError, setting: str, chart: str) -> Iterator[str
             hint = f"did you mean {_place(error, near[0])}?" if near else f"there are {', '.join(sorted(known))}."
             yield f"{setting} sets {_place(error, key)}, which the chart {chart} does not know: {hint}"
         return
-    yield f"{setting} sets {_place(error)} to what the chart {chart} does not take: {error.message}."
+    wanted = f" ({error.validator} {error.validator_value})" if isinstance(error.validator_value, str | int) else ""
+    yield f"{setting} sets {_place(error)} to what the chart {chart} does not take{wanted}."
 
 
 def values_findings(values: Any, setting: str, chart: str) -> list[str]:
     """Say what the schema of a chart refuses of values; see DOCUMENTATION."""
     if not isinstance(values, Mapping):
-        return [f"{setting} must map names of the chart's values to values, not {values!r}."]
+        return [f"{setting} must map names of the chart's values to values."]
     schema = json.loads((Path(chart) / "values.schema.json").read_text(encoding="utf-8"))
     errors = sorted(Draft7Validator(schema).iter_errors(values), key=lambda error: [str(part) for part in error.path])
     return [sentence for error in errors for sentence in _sentences(error, setting, Path(chart).name)]
