@@ -34,10 +34,13 @@ class Platform:
         return cls(status["place"], status["url"], status["user_domains"], ca, Path(status["kubeconfig"]), tls)
 
     def http(self, token: str | None = None) -> httpx.Client:
-        """Return a client of the hub's public address, with a token of the hub or without."""
+        """Return a client of the hub's public address, with a token of the hub or without.
+
+        With a token it asks APIs, and follows nothing: it would be led to a sign-in page, which looks like an answer.
+        """
         headers = {"Authorization": f"token {token}"} if token else {}
         return httpx.Client(
-            base_url=self.url, headers=headers, verify=self.tls, trust_env=False, follow_redirects=True, timeout=60
+            base_url=self.url, headers=headers, verify=self.tls, trust_env=False, follow_redirects=not token, timeout=60
         )
 
     def server(self, name: str, path: str = "") -> str:

@@ -9,14 +9,15 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-def _play(tmp_path: Path, tasks: str, *arguments: str) -> tuple[int, str]:
-    """Run a play with the project's callback."""
+def _play(tmp_path: Path, tasks: str, *arguments: str, callbacks: str = "run_lock, preload") -> tuple[int, str]:
+    """Run a play with the project's callbacks."""
     book = tmp_path / "play.yml"
     book.write_text(f"- name: Prepare\n  hosts: localhost\n  gather_facts: false\n  tasks:\n{tasks}")
     run = subprocess.run(
         ["ansible-playbook", "-i", "hosts.example", str(book), *arguments],
         cwd=CHECKOUT,
-        env=os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(tmp_path / "home")},
+        env=os.environ
+        | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(tmp_path / "home"), "ANSIBLE_CALLBACKS_ENABLED": callbacks},
         capture_output=True,
         text=True,
         check=False,
@@ -98,3 +99,22 @@ def test_nothing_is_said_of_a_phase_whose_tasks_are_all_skipped(tmp_path: Path) 
     assert code == 0
     assert said.splitlines()[0] == ""
     assert "Prepare" not in said
+
+
+def test_filters_are_loaded_once_and_not_for_each_task(tmp_path: Path) -> None:
+    (tmp_path / "filter_plugins").mkdir()
+    (tmp_path / "filter_plugins" / "counted.py").write_text(
+        f"with open({str(tmp_path / 'loaded')!r}, 'a') as loaded:\n    loaded.write('x')\n\n\n"
+        "class FilterModule:\n    def filters(self):\n        return {'counted': str}\n"
+    )
+    tasks = "".join(
+        f"    - {{name: Task {n}, ansible.builtin.debug: {{msg: '{{{{ {n} | counted }}}}'}}}}\n" for n in range(3)
+    )
+    times = {}
+    for callbacks in ("run_lock", "run_lock, preload"):
+        (tmp_path / "loaded").write_text("")
+        code, said = _play(tmp_path, tasks, callbacks=callbacks)
+        assert code == 0, said
+        times[callbacks] = len((tmp_path / "loaded").read_text())
+    # Control: without it, each task loads them.
+    assert times == {"run_lock": 3, "run_lock, preload": 1}
