@@ -162,4 +162,4 @@ def test_time_of_a_second_run(table: Table) -> None:
     begin = time.monotonic()
     subprocess.run([ROOT / "scripts" / "up.sh"], check=True, capture_output=True)
     seconds = time.monotonic() - begin
-    table.add("make up when there is nothing to do", f"{seconds:.0f} s", "at most 90")
+    table.add("make up when there is nothing to do", f"{seconds:.0f} s", "at most 60")

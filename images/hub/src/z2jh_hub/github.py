@@ -6,15 +6,17 @@ import re
 import time
 from typing import Any
 
+from jupyterhub.handlers import BaseHandler
 from jupyterhub.orm import APIToken
 from jupyterhub.utils import new_token
 from oauthenticator.github import GitHubOAuthenticator
-from oauthenticator.oauth2 import OAuthCallbackHandler, OAuthLogoutHandler
+from oauthenticator.oauth2 import STATE_COOKIE_NAME, OAuthCallbackHandler, OAuthLoginHandler, OAuthLogoutHandler
 from tornado.httpclient import HTTPClientError, HTTPResponse
 from tornado.web import HTTPError
 from traitlets import Integer, default
 
 from .identity import bind, is_bound, known_name, new_name
+from .origins import SpawnHandler, is_of_hub, is_page
 
 # What parsing an answer that is not GitHub's raises.
 NONSENSE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -95,8 +97,39 @@ def account_of(auth_model: dict[str, Any]) -> tuple[int, str]:
     return number, login.lower()
 
 
-class CallbackHandler(OAuthCallbackHandler):  # type: ignore[misc, unused-ignore]
+class SignInHandler(BaseHandler):  # type: ignore[misc, unused-ignore]
+    """What both ends of a sign-in have in common: no page of a person's server has a part in it."""
+
+    async def prepare(self) -> None:
+        """Raise HTTPError at the host name of a person's server, which leads here while that does not run."""
+        await super().prepare()
+        if self.subdomain_host and self.request.host_name != self.domain:
+            raise HTTPError(404, "Nobody signs in at this address. Please go to %s.", self.subdomain_host)
+
+    @property
+    def state_cookie(self) -> str:
+        """The cookie of a sign-in that was begun; with the prefix, no page of another host name can set it."""
+        prefix = "__Host-" if self.settings.get("cookie_host_prefix_enabled") else ""
+        return f"{prefix}{STATE_COOKIE_NAME}"
+
+
+class LoginHandler(SignInHandler, OAuthLoginHandler):  # type: ignore[misc, unused-ignore]
+    """Where people are sent to GitHub from."""
+
+    def set_state_cookie(self, state_cookie_value: str) -> None:
+        """Remember a sign-in in the browser that begins it."""
+        self._set_cookie(self.state_cookie, state_cookie_value, expires_days=1)
+
+
+class CallbackHandler(SignInHandler, OAuthCallbackHandler):  # type: ignore[misc, unused-ignore]
     """Where GitHub sends people back to; it says in plain words why a sign-in ends here."""
+
+    def get_state_cookie(self) -> str:
+        """Return what `LoginHandler` remembered, or nothing; it counts once."""
+        if self._state_cookie is None:
+            self._state_cookie = (self.get_secure_cookie(self.state_cookie) or b"").decode("utf8", "replace")
+            self.clear_cookie(self.state_cookie, secure=self.state_cookie.startswith("__Host-"))
+        return str(self._state_cookie)
 
     def check_arguments(self) -> None:
         """Raise HTTPError unless this is the end of a sign-in that this browser began."""
@@ -114,10 +147,11 @@ class LogoutHandler(OAuthLogoutHandler):  # type: ignore[misc, unused-ignore]
     """Where people sign out: of every browser at once, so that no copy of the hub's cookie counts afterwards."""
 
     async def get(self) -> None:
-        """Sign out; raise HTTPError if another website asks, which could only mean harm."""
-        if self.request.headers.get("Sec-Fetch-Site") == "cross-site":
+        """Sign out; raise HTTPError if another page asks, which means harm, unless JupyterLab's Log Out led here."""
+        site = self.request.headers.get("Sec-Fetch-Site")
+        if not is_of_hub(self.request) and not (site == "same-site" and is_page(self.request)):
             raise HTTPError(
-                403, "Another website asked to sign you out. If you want to, use the button on the hub's pages."
+                403, "Another page asked to sign you out. If you want to, use the button on the hub's pages."
             )
         await super().get()
 
@@ -136,6 +170,7 @@ class LogoutHandler(OAuthLogoutHandler):  # type: ignore[misc, unused-ignore]
 class GitHubAuthenticator(GitHubOAuthenticator):  # type: ignore[misc, unused-ignore]
     """GitHub sign-in that knows people by their account's number and checks membership while they are signed in."""
 
+    login_handler = LoginHandler
     callback_handler = CallbackHandler
     logout_handler = LogoutHandler
 
@@ -160,6 +195,11 @@ class GitHubAuthenticator(GitHubOAuthenticator):  # type: ignore[misc, unused-ig
             "Ask an owner of the organization to invite you; if you are invited, accept on GitHub, then sign in again. "
             "Members who see this: the organization may still have to approve this hub's access."
         )
+
+    def get_handlers(self, app: Any) -> list[tuple[str, type[Any]]]:
+        """Return the pages of a sign-in, and those that take the place of JupyterHub's own."""
+        starts = [(path, SpawnHandler) for path in (r"/spawn", r"/spawn/([^/]+)", r"/spawn/([^/]+)/([^/]+)")]
+        return [*super().get_handlers(app), *starts]
 
     async def httpfetch(
         self,
