@@ -124,12 +124,14 @@ class LoginHandler(SignInHandler, OAuthLoginHandler):  # type: ignore[misc, unus
 class CallbackHandler(SignInHandler, OAuthCallbackHandler):  # type: ignore[misc, unused-ignore]
     """Where GitHub sends people back to; it says in plain words why a sign-in ends here."""
 
+    _state_cookie: str | None = None
+
     def get_state_cookie(self) -> str:
         """Return what `LoginHandler` remembered, or nothing; it counts once."""
         if self._state_cookie is None:
             self._state_cookie = (self.get_secure_cookie(self.state_cookie) or b"").decode("utf8", "replace")
             self.clear_cookie(self.state_cookie, secure=self.state_cookie.startswith("__Host-"))
-        return str(self._state_cookie)
+        return self._state_cookie
 
     def check_arguments(self) -> None:
         """Raise HTTPError unless this is the end of a sign-in that this browser began."""

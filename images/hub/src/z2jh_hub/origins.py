@@ -13,12 +13,14 @@ from tornado.web import HTTPError
 
 def is_of_hub(request: HTTPServerRequest) -> bool:
     """Say whether a page of the hub asks, or a person by the address bar, or no browser."""
-    return request.headers.get("Sec-Fetch-Site", "none") in ("same-origin", "none")
+    site: str = request.headers.get("Sec-Fetch-Site", "none")
+    return site in ("same-origin", "none")
 
 
 def is_page(request: HTTPServerRequest) -> bool:
     """Say whether the answer becomes the page that the person sees and whose address is shown."""
-    return request.headers.get("Sec-Fetch-Dest", "document") == "document"
+    shown: str = request.headers.get("Sec-Fetch-Dest", "document")
+    return shown == "document"
 
 
 class SpawnHandler(pages.SpawnHandler):  # type: ignore[misc, unused-ignore]
