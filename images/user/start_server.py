@@ -18,6 +18,7 @@ from typing import Any
 
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher, Rule
+from tornado.web import ErrorHandler
 
 # Extensions that wait for the first request with this in its path, unless it is the hub's question whether the server
 # is up. All but Dask's have a part in the server's own pages, or pages of any name.
@@ -81,6 +82,25 @@ class FirstUse(Matcher):
             self._server.load_later(request.path)
 
 
+class OfAnotherPage(Matcher):
+    """Matches what a page of another origin sends with the person's cookies, but no link that the person follows.
+
+    Browsers say so (W3C Fetch Metadata). What people run in their pod, and see by way of the server, asks for no word
+    against forged requests as the server's own pages do. The origin of websockets the server looks at itself.
+    """
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        """Look at a request before any rule does."""
+        headers = request.headers
+        # A page that a person gave a token to sends no cookies.
+        if headers.get("Sec-Fetch-Site", "none") in ("same-origin", "none") or "Cookie" not in headers:
+            return None
+        if headers.get("Sec-Fetch-Mode") == "websocket":
+            return None
+        is_link = headers.get("Sec-Fetch-Dest") == "document" and request.method == "GET"
+        return None if is_link else {}
+
+
 def putting_off(server_app: type[Any]) -> type[Any]:
     """Return a server that puts some of its extensions off, as far as they are switched on."""
 
@@ -99,9 +119,10 @@ def putting_off(server_app: type[Any]) -> type[Any]:
             super().init_server_extensions()
 
         def load_server_extensions(self) -> None:
-            """Load the extensions, and look out for the first use of the others."""
+            """Load the extensions, look out for the first use of the others, and refuse what other pages send."""
             super().load_server_extensions()
-            self.web_app.default_router.rules.insert(0, Rule(FirstUse(self), None))
+            refused = Rule(OfAnotherPage(), ErrorHandler, {"status_code": 403})
+            self.web_app.default_router.rules[:0] = [refused, Rule(FirstUse(self), None)]
             # All there is now stays, so nobody need look through it for garbage; what comes is looked through as ever.
             gc.freeze()
             gc.enable()

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from loading import CHECKOUT, load
-from tornado.httputil import HTTPServerRequest, RequestStartLine
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 from tornado.web import Application, RequestHandler
 
 STEPS = ("add", "link", "load", "start")
@@ -86,10 +86,11 @@ def make(start: ModuleType) -> Iterator[Make]:
     gc.unfreeze()
 
 
-def answers(server: Any, path: str) -> bool:
-    """Say whether a server has a page."""
+def answers(server: Any, path: str, method: str = "GET", **headers: str) -> bool:
+    """Say whether a server has a page for such a request."""
     connection: Any = SimpleNamespace(set_close_callback=lambda _: None, context=None)
-    request = HTTPServerRequest(connection=connection, start_line=RequestStartLine("GET", path, "HTTP/1.0"))
+    line = RequestStartLine(method, path, "HTTP/1.0")
+    request = HTTPServerRequest(connection=connection, start_line=line, headers=HTTPHeaders(headers))
     found = server.web_app.find_handler(request)
     return found.handler_class is RequestHandler
 
@@ -109,6 +110,29 @@ def test_extensions_come_with_the_first_request_that_may_be_theirs(make: Make) -
     assert server.extension_manager.done == done
     assert not answers(server, "/user/ada/other")
     assert server.extension_manager.done == done
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "is_let"),
+    [
+        ("POST", {}, True),
+        ("POST", {"Sec-Fetch-Site": "none"}, True),
+        ("POST", {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}, True),
+        ("GET", {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, True),
+        ("GET", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, True),
+        ("GET", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "websocket"}, True),
+        ("POST", {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, False),
+        ("POST", {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "empty"}, False),
+        ("GET", {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, False),
+        ("GET", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}, False),
+        ("GET", {"Sec-Fetch-Site": "same-site"}, False),
+    ],
+)
+def test_a_page_of_another_origin_can_only_link(make: Make, method: str, headers: dict[str, str], is_let: bool) -> None:
+    server = make({})
+    assert answers(server, "/user/ada/api", method, Cookie="a=b", **headers) is is_let
+    # A page that she gave a token to sends no cookies.
+    assert answers(server, "/user/ada/api", method, **headers)
 
 
 def test_garbage_is_collected_once_the_server_answers(make: Make) -> None:

@@ -67,6 +67,18 @@ def test_a_page_that_is_not_there_says_no_more_than_that() -> None:
     assert "moons" not in shown
 
 
+def test_of_anothers_server_it_says_that_it_may_be_one_and_to_whom() -> None:
+    said = "No access to resources or resources not found"
+    shown = page("error.html", user=EDWIN, status_code=404, message=said, logout_url="/hub/logout")
+    assert "somebody else's server, which is theirs alone" in shown
+    assert said not in shown
+    assert "/hub/logout" in shown
+    # Control: other words are shown, and to nobody else but who is signed in.
+    shown = page("error.html", user=None, status_code=404, message="Please go on.", logout_url="/hub/logout")
+    assert "Please go on." in shown
+    assert "/hub/logout" not in shown
+
+
 def test_a_failed_start() -> None:
     shown = page("not_running.html", failed=True, failed_message="No <room>.", spawn_url="/hub/spawn/edwin")
     assert "did not start" in shown
