@@ -16,6 +16,7 @@ from jupyterhub.app import JupyterHub
 from jupyterhub.crypto import CryptKeeper
 from jupyterhub.orm import APIToken, User
 from jupyterhub.proxy import Proxy
+from jupyterhub.spawner import SimpleLocalProcessSpawner
 from traitlets.config import Config
 
 from fake_github import GITHUB, FakeGitHub
@@ -35,9 +36,23 @@ class NoProxy(Proxy):
         return {}
 
 
+class WithForm(SimpleLocalProcessSpawner):
+    """Asks what to start, notes what is chosen, and starts nothing."""
+
+    options_form = "What to start"
+
+    def options_from_query(self, query: dict[str, list[str]]) -> dict[str, Any]:
+        self.asked.append(query)
+        raise ValueError("nothing is started in tests")
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        self.asked: list[dict[str, list[str]]] = []
+
+
 @asynccontextmanager
-async def running_hub(folder: Path, github: FakeGitHub) -> AsyncIterator[JupyterHub]:
-    """Run a hub on a free port."""
+async def running_hub(folder: Path, github: FakeGitHub, **settings: Any) -> AsyncIterator[JupyterHub]:
+    """Run a hub on a free port, with further settings of JupyterHub."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     config = Config()
@@ -49,6 +64,7 @@ async def running_hub(folder: Path, github: FakeGitHub) -> AsyncIterator[Jupyter
         log_level="CRITICAL",
         proxy_class=NoProxy,
         template_paths=[str(TEMPLATES)],
+        **settings,
     )
     config.Authenticator.update(enable_auth_state=True, manage_groups=True)
     config.GitHubOAuthenticator.update(
@@ -178,5 +194,52 @@ def test_signing_out_ends_every_copy_of_a_cookie_and_leaves_other_tokens(tmp_pat
             assert await name_of(first) == "edwin"
             for browser in browsers:
                 await browser.aclose()
+
+    asyncio.run(story())
+
+
+def test_a_sign_in_is_of_the_hubs_host_name_alone(tmp_path: Path, github: FakeGitHub) -> None:
+    async def story() -> None:
+        settings = {"subdomain_host": "https://hub.example.org", "cookie_host_prefix_enabled": True}
+        async with (
+            running_hub(tmp_path, github, **settings) as hub,
+            httpx.AsyncClient(base_url=hub.hub_bind_url, trust_env=False) as browser,
+        ):
+            begun = await browser.get("oauth_login", headers={"Host": "hub.example.org"})
+            assert begun.status_code == 302
+            name, *attributes = begun.headers["set-cookie"].split("; ")
+            assert name.startswith("__Host-oauthenticator-state=")
+            assert {"Secure", "HttpOnly", "Path=/"} <= set(attributes)
+            for page in ("oauth_login", "oauth_callback"):
+                elsewhere = await browser.get(page, headers={"Host": "edwin.hub.example.org"})
+                assert elsewhere.status_code == 404
+                assert "Please go to https://hub.example.org" in elsewhere.text
+                assert "oauthenticator-state" not in elsewhere.headers.get("set-cookie", "")
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("query", ["?profile=minimal", "?profile=minimal&next=%2Fhub%2Fhome"])
+def test_a_link_from_elsewhere_starts_nothing(tmp_path: Path, github: FakeGitHub, query: str) -> None:
+    async def story() -> None:
+        async with (
+            running_hub(tmp_path, github, spawner_class=WithForm) as hub,
+            httpx.AsyncClient(base_url=hub.hub_bind_url, trust_env=False) as browser,
+        ):
+            await sign_in(browser)
+            spawner = hub.users["edwin"].spawner
+            for site in ("cross-site", "same-site"):
+                for shown in ("empty", "iframe", "image"):
+                    hidden = {"Sec-Fetch-Site": site, "Sec-Fetch-Dest": shown}
+                    assert (await browser.get(f"spawn{query}", headers=hidden)).status_code == 403
+                link = {"Sec-Fetch-Site": site, "Sec-Fetch-Dest": "document"}
+                page = await browser.get(f"spawn{query}", headers=link)
+                assert page.status_code == 200
+                assert "What to start" in page.text
+            assert spawner.asked == []
+            # Control: the hub's own page, and an address that a person opens.
+            for site in ("same-origin", "none"):
+                await browser.get(f"spawn{query}", headers={"Sec-Fetch-Site": site})
+            assert spawner.asked == [{"profile": ["minimal"]}] * 2
 
     asyncio.run(story())
