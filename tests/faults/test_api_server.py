@@ -48,6 +48,27 @@ def test_work_goes_on_and_the_hub_is_whole_afterwards(cluster: Cluster, work: Wo
     until_whole(cluster, nodes)
 
 
+def test_after_a_long_outage_the_hub_is_back_within_a_minute(cluster: Cluster, work: Work) -> None:
+    person, nodes = work.person, cluster.ready_nodes()
+    before = restarts(cluster, HUB)
+    with no_api_server(cluster):
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
+            work.goes_on()
+            assert person.api("GET", "/user").status_code == 200
+            time.sleep(1)
+        # Control: until the end there was none.
+        assert not api_server_answers(cluster)
+    # Back is: it has a pod removed, and sees that it is gone.
+    begin = time.monotonic()
+    person.stop_server()
+    assert time.monotonic() - begin < 60
+    # It did not even end, which stock does after 51 s.
+    assert restarts(cluster, HUB) == before
+    person.start_server()
+    until_whole(cluster, nodes)
+
+
 def test_a_hub_that_starts_meanwhile_forgets_nobody(
     platform: Platform, cluster: Cluster, fresh_hub: None, work: Work
 ) -> None:
