@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from kubernetes.client import ApiException
 from live.machines import DEBIAN_12, UBUNTU_24_04, Machines
 from live.polling import until
 from machines.site import CLIENT_ID, HUB, Site
@@ -79,7 +80,8 @@ def see_nodes(site: Site, *names: str) -> None:
     def well() -> bool:
         try:
             return site.cluster.ready_nodes() == set(names) and not site.cluster.unwell_pods()
-        except HTTPError:
+        except (HTTPError, ApiException):
+            # An API server that has just come back forbids everything until it has read who may do what.
             return False
 
     until(f"{', '.join(names)} and all pods are well", well, 300, every=2)
