@@ -50,16 +50,21 @@ def open_page_of(page: Page, platform: Platform, name: str) -> None:
     page.goto(platform.server(name, "static/favicons/favicon.ico"))
 
 
-@pytest.fixture
-def graces_page(page: Page) -> Page:
-    """Return a browser in which Grace is signed in."""
+def signed_in(page: Page, name: str) -> Page:
+    """Have somebody signed in with the browser."""
     steps.open_hub(page)
     steps.ask_to_sign_in(page)
-    steps.choose_account(page, "grace")
-    steps.authorize(page, "grace")
+    steps.choose_account(page, name)
+    steps.authorize(page, name)
     page.goto("/hub/home")
     expect(page.get_by_role("button", name="Logout")).to_be_visible()
     return page
+
+
+@pytest.fixture
+def graces_page(page: Page) -> Page:
+    """Return a browser in which Grace is signed in."""
+    return signed_in(page, "grace")
 
 
 @pytest.mark.timeout(300)
@@ -133,44 +138,43 @@ def test_a_page_of_anothers_server_does_not_sign_who_opens_it_in_as_another(
 
 @pytest.mark.timeout(300)
 def test_a_page_of_anothers_server_starts_nothing_and_signs_nobody_out(
-    platform: Platform, graces_page: Page, edwin: Person, grace: Person
+    platform: Platform, page: Page, edwin: Person, grace: Person
 ) -> None:
-    edwin.start_server()
-    start, out = f"{platform.url}/hub/spawn/grace/t41?profile=minimal", f"{platform.url}/hub/logout"
+    # Other tests hold on to Grace's sessions, which signing out ends.
+    edwins_page = signed_in(page, "edwin")
+    grace.start_server()
+    start, out = f"{platform.url}/hub/spawn/edwin/t41?profile=minimal", f"{platform.url}/hub/logout"
 
     def servers() -> set[str]:
-        answer = grace.api("GET", "/users/grace")
+        answer = edwin.api("GET", "/users/edwin")
         answer.raise_for_status()
         return set(answer.json()["servers"])
 
     before = servers()
     assert "t41" not in before
     for address in (start, out):
-        open_page_of(graces_page, platform, "edwin")
-        with graces_page.expect_response(address) as answer:
-            graces_page.evaluate("url => fetch(url, {mode: 'no-cors', credentials: 'include'})", address)
+        open_page_of(edwins_page, platform, "grace")
+        with edwins_page.expect_response(address) as answer:
+            edwins_page.evaluate("url => fetch(url, {mode: 'no-cors', credentials: 'include'})", address)
         assert answer.value.status == 403
         frame = "url => document.body.appendChild(document.createElement('iframe')).src = url"
-        with graces_page.expect_response(address) as answer:
-            graces_page.evaluate(frame, address)
+        with edwins_page.expect_response(address) as answer:
+            edwins_page.evaluate(frame, address)
         assert answer.value.status == 403
     # A link leads to the page where servers are started, and no further.
-    open_page_of(graces_page, platform, "edwin")
-    graces_page.evaluate("url => { location.href = url; }", start)
-    expect(graces_page.get_by_role("button", name="Start")).to_be_visible()
+    open_page_of(edwins_page, platform, "grace")
+    edwins_page.evaluate("url => { location.href = url; }", start)
+    expect(edwins_page.get_by_role("button", name="Start")).to_be_visible()
     assert servers() == before
-    # The control: an address that she opens herself does what it says.
-    graces_page.goto(start)
+    # The control: an address that he opens himself does what it says.
+    edwins_page.goto(start)
     until("it starts", lambda: "t41" in servers(), 30)
-    grace.wait_for_server(name="t41")
-    grace.forget_server("t41")
+    edwin.wait_for_server(name="t41")
+    edwin.forget_server("t41")
     # The control: a link signs out, as JupyterLab's Log Out does.
-    open_page_of(graces_page, platform, "edwin")
-    graces_page.evaluate("url => { location.href = url; }", out)
-    steps.see_sign_in_page(graces_page)
-    # Everywhere, so that the tests' Grace is to be signed in again.
-    grace.http.cookies.clear()
-    assert grace.sign_in().status_code == 200
+    open_page_of(edwins_page, platform, "grace")
+    edwins_page.evaluate("url => { location.href = url; }", out)
+    steps.see_sign_in_page(edwins_page)
 
 
 @pytest.mark.timeout(300)
