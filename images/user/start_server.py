@@ -4,6 +4,8 @@
 More than half of the time until a server answers used to go into modules that it never uses, and into extensions
 whose pages nobody has asked for yet. Everything is still there: what is put off comes when it is first used. What a
 person has installed in their home is for kernels and terminals (-s): the server could not start with all of it.
+
+What pages of other origins send is refused here too (`OfAnotherPage`), as nothing else sees every request.
 """
 
 from __future__ import annotations

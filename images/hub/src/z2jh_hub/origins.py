@@ -24,7 +24,10 @@ def is_page(request: HTTPServerRequest) -> bool:
 
 
 class SpawnHandler(pages.SpawnHandler):  # type: ignore[misc, unused-ignore]
-    """The page where people start servers; a link from elsewhere leads to it, but starts nothing."""
+    """The page where people start servers; a link from elsewhere leads to it, but starts nothing.
+
+    A hub that offers no profiles has no such page: there a link starts the server without options, as JupyterHub does.
+    """
 
     async def prepare(self) -> None:
         """Leave out what a link from elsewhere chose; raise HTTPError if a page asks without showing it."""
