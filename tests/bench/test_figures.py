@@ -8,16 +8,13 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from kubernetes import utils
 from live.cluster import Cluster, Pod
 from live.fixtures import SignIn
-from live.memory import node_containers, working_set
+from live.memory import memory_of_nodes
 from live.people import Person
 from live.platform import ROOT, Platform
 from live.polling import until
 from live.table import Table
-
-GIB = 2**30
 
 # Times of what a notebook does. The first cluster is not counted: it fills caches.
 DASK = """
@@ -93,29 +90,12 @@ def pod(edwin: Person, cluster: Cluster) -> Pod:
     return cluster.server_of("edwin")
 
 
-def memory_of_platform(cluster: Cluster) -> int:
-    """Return the bytes of memory that pods in the platform's namespaces use, as the kubelets measure them."""
-    ours = cluster.core.list_namespace(label_selector="app.kubernetes.io/part-of=z2jh").items
-    return sum(
-        int(utils.parse_quantity(container["usage"]["memory"]))
-        for namespace in ours
-        for pod in cluster.objects.list_namespaced_custom_object(
-            "metrics.k8s.io", "v1beta1", namespace.metadata.name, "pods"
-        )["items"]
-        for container in pod["containers"]
-    )
-
-
-def test_memory_of_all_when_idle(platform: Platform, cluster: Cluster, edwin: Person, table: Table) -> None:
+def test_memory_of_all_when_idle(platform: Platform, edwin: Person, table: Table) -> None:
     if platform.place != "local":
         pytest.skip("only the nodes of place local are on this machine")
-    sizes = {name: working_set(name) / GIB for name in node_containers()}
-    parts = " + ".join(f"{size:.2f}" for size in sizes.values())
-    table.add("memory of all, nobody's server running", f"{sum(sizes.values()):.2f} GiB", f"{parts}; at most 3")
-    alone = sum(sizes.values()) - memory_of_platform(cluster) / GIB
-    table.add("of it the cluster alone", f"{alone:.2f} GiB", "without the platform's pods; at most 2.5")
-    assert sum(sizes.values()) < 3
-    assert alone < 2.5
+    total, parts = memory_of_nodes()
+    table.add("memory of all, nobody's server running", f"{total:.2f} GiB", f"{parts}; at most 3")
+    assert total < 3
 
 
 @pytest.mark.parametrize("profile", ["minimal", "astronomy"])

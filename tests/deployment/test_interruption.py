@@ -5,9 +5,6 @@ The platform is taken down and made again, with the homes of people lost.
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -17,7 +14,7 @@ from live.cluster import Cluster
 from live.nodes import podman, run_on
 from live.platform import ROOT, Platform
 from live.polling import until
-from live.runs import repair, up_again
+from live.runs import down, kill_run_at, repair, up_again
 
 pytestmark = [pytest.mark.life, pytest.mark.timeout(5400)]
 
@@ -45,30 +42,6 @@ POINTS = (
 MANIFESTS = "sed -E 's/(encryption)-[0-9a-f]+/\\1/' /etc/kubernetes/manifests/*.yaml"
 
 
-def lines(process: subprocess.Popen[str]) -> Iterator[str]:
-    """Yield what a run prints, line by line."""
-    assert process.stdout
-    yield from process.stdout
-
-
-def kill_run_at(task: str) -> bool:
-    """Start a run and kill it, with all that it has started here, as a task begins; say whether it came to that."""
-    process = subprocess.Popen(
-        [ROOT / "scripts" / "up.sh", "-v"],
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        return any(line.startswith("TASK [") and task in line for line in lines(process))
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
 def workloads(cluster: Cluster) -> set[tuple[str, str, str, str]]:
     """Return what runs on the cluster: kind, namespace, name and images of each workload."""
     apps = client.AppsV1Api(cluster.core.api_client)
@@ -93,12 +66,6 @@ def state(cluster: Cluster) -> dict[str, Any]:
         "workloads": workloads(cluster),
         "manifests": {node: run_on(node, "sh", "-c", MANIFESTS) for node in cluster.control_planes()},
     }
-
-
-def down() -> None:
-    """Remove the platform, whatever there is of it."""
-    done = subprocess.run([ROOT / "scripts" / "down.sh", "--yes"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def of_platform() -> list[str]:

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
+GIB = 2**30
 
 
 def node_containers() -> list[str]:
@@ -35,3 +36,9 @@ def working_set(container: str) -> int:
         usage, cache = "memory.current", "inactive_file"
     statistics = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
     return int((folder / usage).read_text()) - int(statistics[cache])
+
+
+def memory_of_nodes() -> tuple[float, str]:
+    """Return the memory of all nodes together in GiB, and the sum written out."""
+    sizes = [working_set(name) / GIB for name in node_containers()]
+    return sum(sizes), " + ".join(f"{size:.2f}" for size in sizes)

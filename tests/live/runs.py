@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,3 +63,33 @@ def repair(inventory: Path = ROOT / "hosts") -> Run:
     run = up(inventory)
     assert run.code == 0, run.tasks("failed")
     return run
+
+
+def down() -> None:
+    """Remove the platform, whatever there is of it."""
+    done = subprocess.run([ROOT / "scripts" / "down.sh", "--yes"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def kill_run_at(task: str) -> bool:
+    """Start a run and kill it, with all that it has started here, as a task begins; say whether it came to that."""
+    process = subprocess.Popen(
+        [ROOT / "scripts" / "up.sh", "-v"],
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        return any(line.startswith("TASK [") and task in line for line in _lines(process))
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _lines(process: subprocess.Popen[str]) -> Iterator[str]:
+    """Yield what a run prints, line by line."""
+    assert process.stdout
+    yield from process.stdout
