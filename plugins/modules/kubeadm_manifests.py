@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import re
 import shutil
+import ssl
+import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ author: z2jh
 description:
   - Has kubeadm render the manifests of etcd and the control plane elsewhere, compares them, and puts those that differ
     or are missing in place, each in one step, so that the kubelet never reads half of one.
+  - Then waits until what was changed runs anew and is ready: one control plane is back before the next one goes.
   - Does nothing on a machine that kubeadm has not made a control plane of yet.
 options:
   config:
@@ -28,6 +32,10 @@ options:
     description: Folder of kubeadm's files.
     type: path
     default: /etc/kubernetes
+  wait:
+    description: Seconds to wait for pods that were changed. What is not ready then is left to the tasks that need it.
+    type: int
+    default: 90
 attributes:
   check_mode: {support: full, description: It says what it would change.}
 """
@@ -37,8 +45,21 @@ repaired:
   description: Names of the manifests that were not as they should be.
   type: list
   returned: always
+settled:
+  description: Those of them that are ready again.
+  type: list
+  returned: when there is a control plane
 """
 
+# Where the pods say whether they are ready.
+READY = {
+    "etcd": "http://127.0.0.1:2381/health",
+    "kube-apiserver": "https://127.0.0.1:6443/readyz",
+    "kube-controller-manager": "https://127.0.0.1:10257/healthz",
+    "kube-scheduler": "https://127.0.0.1:10259/healthz",
+}
+# The kubelet looks for changed manifests every 20 s. One that is only written in another way starts nothing anew.
+NOTICED = 30
 PHASES = (("control-plane", "all"), ("etcd", "local"))
 # What etcd was told of other members when it joined. It is not in kubeadm's configuration, and etcd reads it only once.
 MEMBERS = re.compile(r"^ +- --initial-cluster(?:-state)?=.*\n", re.MULTILINE)
@@ -78,12 +99,46 @@ def repair(module: AnsibleModule, rendered: Path, manifests: Path) -> list[str]:
     return repaired
 
 
+def processes(pod: str) -> set[str]:
+    """Return the numbers of the processes of a pod, by what the kernel keeps of its program's name."""
+    return {path.parent.name for path in Path("/proc").glob("[0-9]*/comm") if _read(path) == pod[:15]}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def is_ready(pod: str) -> bool:
+    """Say whether a pod answers that it is ready. Who serves it does not matter: nothing is told or taken."""
+    unverified = ssl.create_default_context()
+    unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
+    try:
+        with urllib.request.urlopen(READY[pod], timeout=3, context=unverified):  # noqa: S310
+            return True
+    except OSError:
+        return False
+
+
+def settle(pod: str, before: set[str], began: float, seconds: float) -> bool:
+    """Wait until a pod that was changed runs anew and is ready; say whether it came to that."""
+    while time.monotonic() - began < seconds:
+        noticed = processes(pod) - before or time.monotonic() - began > NOTICED
+        if noticed and is_ready(pod):
+            return True
+        time.sleep(1)
+    return False
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "config": {"type": "path", "required": True},
             "folder": {"type": "path", "default": "/etc/kubernetes"},
+            "wait": {"type": "int", "default": 90},
         },
         supports_check_mode=True,
     )
@@ -97,10 +152,14 @@ def main() -> None:
     rendered.mkdir(mode=0o700)
     try:
         render(module, params["config"], rendered)
+        before = {pod: processes(pod) for pod in READY}
         repaired = repair(module, rendered, folder / "manifests")
     finally:
         shutil.rmtree(rendered, ignore_errors=True)
-    module.exit_json(changed=bool(repaired), repaired=repaired)
+    began = time.monotonic()
+    waited_for = [] if module.check_mode else repaired
+    settled = [pod for pod in waited_for if settle(pod, before[pod], began, params["wait"])]
+    module.exit_json(changed=bool(repaired), repaired=repaired, settled=settled)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,15 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loading import CHECKOUT, load
 
-MODULE = Path(__file__).resolve().parents[2] / "plugins/modules/kubeadm_manifests.py"
+MODULE = CHECKOUT / "plugins/modules/kubeadm_manifests.py"
+manifests = load("plugins/modules/kubeadm_manifests.py")
 # Stands in for kubeadm: writes what it would into the folder that the environment names.
 KUBEADM = """#!/bin/sh
 case "$*" in
@@ -39,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
 
 def run(folder: Path, check: bool = False, config: str = "kubeadm.yaml") -> dict[str, Any]:
     """Run the module as Ansible does."""
-    arguments = {"config": config, "folder": str(folder), "_ansible_check_mode": check}
+    arguments = {"config": config, "folder": str(folder), "wait": 0, "_ansible_check_mode": check}
     done = subprocess.run(
         [sys.executable, MODULE],
         input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
@@ -104,3 +107,25 @@ def test_what_kubeadm_complains_of_is_said(folder: Path) -> None:
     assert answer["failed"] is True
     assert answer["msg"] == "kubeadm cannot render the manifests of control-plane all: cannot load broken"
     assert not (folder / "z2jh-rendered").exists()
+
+
+@pytest.mark.parametrize(
+    ("runs", "ready", "settled"),
+    [
+        pytest.param({"1"}, True, False, id="not-begun-anew"),
+        pytest.param({"2"}, True, True, id="anew-and-ready"),
+        pytest.param({"2"}, False, False, id="anew-but-not-ready"),
+    ],
+)
+def test_a_changed_pod_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, runs: set[str], ready: bool, settled: bool
+) -> None:
+    monkeypatch.setattr(manifests, "processes", lambda _: runs)
+    monkeypatch.setattr(manifests, "is_ready", lambda _: ready)
+    assert manifests.settle("etcd", {"1"}, time.monotonic(), 0.1) is settled
+
+
+def test_a_process_is_known_by_its_name() -> None:
+    name = Path("/proc/self/comm").read_text().strip()
+    assert str(os.getpid()) in manifests.processes(name)
+    assert str(os.getpid()) not in manifests.processes("etcd")
