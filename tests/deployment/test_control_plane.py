@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 import ssl
+from base64 import b64decode
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
-from live.cluster import Cluster, connect_from_here
+from live.cluster import Cluster, Pod, connect_from_here
 from live.nodes import run_on
 from live.platform import Platform
+from live.polling import until
+
+# What a Secret of the tests holds.
+WORD = "a-word-that-nobody-else-writes"
 
 TIMERS = ("z2jh-approve-kubelet-certificates", "z2jh-renew-certificates", "z2jh-snapshot-etcd")
 
@@ -70,6 +80,74 @@ def test_the_endpoint_answers_on_every_node(cluster: Cluster) -> None:
     for node in cluster.node_addresses():
         ask = "import socket; socket.create_connection(('127.0.0.1', 6444), 3); print('open')"
         assert run_on(node, "python3", "-c", ask).strip() == "open"
+
+
+@pytest.fixture
+def secret(cluster: Cluster) -> Iterator[str]:
+    """Make a Secret and a ConfigMap of one name, with one content, and remove them."""
+    name = f"tests-{secrets.token_hex(4)}"
+    cluster.core.create_namespaced_secret("default", {"metadata": {"name": name}, "stringData": {"word": WORD}})
+    cluster.core.create_namespaced_config_map("default", {"metadata": {"name": name}, "data": {"word": WORD}})
+    yield name
+    cluster.core.delete_namespaced_secret(name, "default")
+    cluster.core.delete_namespaced_config_map(name, "default")
+
+
+def in_etcd(cluster: Cluster, kind: str, name: str) -> str:
+    """Return what etcd holds of an object of namespace default, as far as it is text."""
+    folder = "/etc/kubernetes/pki/etcd"
+    tls = (f"--cacert={folder}/ca.crt", f"--cert={folder}/server.crt", f"--key={folder}/server.key")
+    node = cluster.control_planes()[0]
+    get = (
+        "etcdctl",
+        "--endpoints=https://127.0.0.1:2379",
+        *tls,
+        "get",
+        "--print-value-only",
+        f"/registry/{kind}/default/{name}",
+    )
+    etcd = f"etcd-{node}"
+    ask = ("kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "--namespace=kube-system", "exec", etcd, "--", *get)
+    return run_on(node, "sh", "-c", '"$@" | tr -cd "[:print:]"', "sh", *ask)
+
+
+def test_secrets_are_encrypted_at_rest(cluster: Cluster, secret: str) -> None:
+    assert in_etcd(cluster, "secrets", secret).startswith("k8s:enc:secretbox:v1:key1:")
+    assert WORD not in in_etcd(cluster, "secrets", secret)
+    # Control: what is not encrypted is read there.
+    assert WORD in in_etcd(cluster, "configmaps", secret)
+
+
+def audited(cluster: Cluster, *words: str) -> list[dict[str, Any]]:
+    """Return the lines of the audit log that hold all of these words."""
+    look = "from pathlib import Path; print(Path('/var/log/kubernetes/audit.log').read_text())"
+    lines = run_on(cluster.control_planes()[0], "python3", "-c", look).splitlines()
+    return [json.loads(line) for line in lines if all(word in line for word in words)]
+
+
+def test_the_audit_log_says_who_wrote_but_not_what(cluster: Cluster, secret: str) -> None:
+    until("the Secret is in the audit log", lambda: audited(cluster, f'"{secret}"', '"create"', '"secrets"'), 30)
+    line = audited(cluster, f'"{secret}"', '"create"', '"secrets"')[0]
+    assert line["user"]["username"] == "kubernetes-admin"
+    assert not audited(cluster, WORD)
+
+
+def test_the_audit_log_says_who_went_into_a_pod(cluster: Cluster, hub_pod: Pod) -> None:
+    word = secrets.token_hex(8)
+    hub_pod.run("true", word)
+    until("the command is in the audit log", lambda: audited(cluster, word, '"exec"', f'"{hub_pod.name}"'), 30)
+    assert audited(cluster, word)[0]["user"]["username"] == "kubernetes-admin"
+
+
+def test_no_token_for_joining_lives_long(cluster: Cluster) -> None:
+    soon = datetime.now(UTC) + timedelta(minutes=15)
+    kept = cluster.core.list_namespaced_secret("kube-system").items
+    for token in (one for one in kept if one.type == "bootstrap.kubernetes.io/token"):
+        assert datetime.fromisoformat(b64decode(token.data["expiration"]).decode()) <= soon, token.metadata.name
+    # The keys of the control plane, for those who join it, are taken back at once.
+    assert "kubeadm-certs" not in {one.metadata.name for one in kept}
+    # Control: Secrets of that namespace are seen.
+    assert "metrics-server-tls" in {one.metadata.name for one in kept}
 
 
 def test_what_a_control_plane_does_by_the_clock_is_on(cluster: Cluster) -> None:

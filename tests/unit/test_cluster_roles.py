@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,22 @@ SILENT = {"rc": 1, "stdout": "", "stderr": "The connection to the server 127.0.0
 OTHER_CLUSTER = {"rc": 1, "stdout": "", "stderr": "tls: failed to verify certificate: x509: unknown authority"}
 
 
+def play_here(
+    folder: Path, play: dict[str, Any], hosts: dict[str, Any] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a play on some hosts, or on this machine."""
+    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts or {}}}))
+    (folder / "play.yml").write_text(yaml.safe_dump([play]))
+    return subprocess.run(
+        ["ansible-playbook", "-i", str(folder / "hosts.yml"), str(folder / "play.yml")],
+        cwd=CHECKOUT,
+        env=os.environ | {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_HOME": str(folder / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def worked_out(folder: Path, role: str, hosts: dict[str, dict[str, Any]], *names: str) -> dict[str, dict[str, Any]]:
     """Return what some variables of a role come to, by host and by their name without the role's prefix."""
     prefixed = {name: f"{{{{ __{role}_{name} }}}}" for name in names}
@@ -32,19 +49,33 @@ def worked_out(folder: Path, role: str, hosts: dict[str, dict[str, Any]], *names
             {"ansible.builtin.debug": {"msg": prefixed}},
         ],
     }
-    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
-    (folder / "play.yml").write_text(yaml.safe_dump([play]))
-    run = subprocess.run(
-        ["ansible-playbook", "-i", str(folder / "hosts.yml"), str(folder / "play.yml")],
-        cwd=CHECKOUT,
-        env=os.environ | {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_HOME": str(folder / "home")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = play_here(folder, play, hosts)
     assert run.returncode == 0, run.stdout + run.stderr
     report = json.loads(run.stdout[run.stdout.index("{") :])
     return {host: result["msg"] for host, result in report["plays"][0]["tasks"][-1]["hosts"].items()}
+
+
+@pytest.mark.parametrize(("key", "code"), [("the-key-of-this-checkout", 0), ("the-key-of-another-one", 2)])
+def test_the_key_of_the_secrets_is_never_replaced(tmp_path: Path, key: str, code: int) -> None:
+    former = tmp_path / "encryption-0123456789ab.yaml"
+    former.write_text(f"keys: [{{name: key1, secret: {b64encode(key.encode()).decode()}}}]")
+    role = CHECKOUT / "roles/control_plane"
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars": {
+            "control_plane_encryption_key": "the-key-of-this-checkout",
+            "__control_plane_former": {"files": [{"path": str(former)}]},
+        },
+        "tasks": [
+            {"ansible.builtin.include_vars": str(role / "vars/main.yml")},
+            {"ansible.builtin.include_tasks": str(role / "tasks/encryption.yml")},
+        ],
+    }
+    run = play_here(tmp_path, play)
+    assert run.returncode == code, run.stdout
+    assert ("are encrypted with another key" in run.stdout) == (code != 0)
+    assert key not in run.stdout
 
 
 # By name: what the control planes cp1, cp2 ... answer; then members, on whom the cluster begins, and who joins.
