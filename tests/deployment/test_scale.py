@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kubernetes import client
 from live.cluster import Cluster
 from live.nodes import podman
 from live.platform import ROOT
@@ -28,17 +29,23 @@ def larger(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def claim(cluster: Cluster) -> Iterator[str]:
-    """Name a claim in a namespace of its own, for a volume on the further worker."""
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """Name a namespace for what runs on the further worker."""
     cluster.core.create_namespace({"metadata": {"name": "tests-scale"}})
     yield "tests-scale"
-    cluster.core.delete_namespace("tests-scale")
+    cluster.remove_namespace("tests-scale")
+
+
+def hub_image(cluster: Cluster) -> str:
+    """Return the hub's image, which every node may pull."""
+    pod = cluster.core.read_namespaced_pod(cluster.pod("component=hub").name, "jupyterhub")
+    return str(pod.spec.containers[0].image)
 
 
 def keep_data_on(cluster: Cluster, namespace: str, node: str) -> None:
     """Have a pod write to a volume on a node's disk."""
     core = cluster.core
-    image = core.read_namespaced_pod(cluster.pod("component=hub").name, "jupyterhub").spec.containers[0].image
+    image = hub_image(cluster)
     size = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "16Mi"}}}
     core.create_namespaced_persistent_volume_claim(namespace, {"metadata": {"name": "data"}, "spec": size})
     container = {
@@ -58,24 +65,53 @@ def keep_data_on(cluster: Cluster, namespace: str, node: str) -> None:
     core.delete_namespaced_pod("writer", namespace)
 
 
+def keep_pod_on(cluster: Cluster, namespace: str, node: str) -> client.PolicyV1Api:
+    """Run a pod on a node that nobody may evict; return the API by which that is taken back."""
+    container = {
+        "name": "main",
+        "image": hub_image(cluster),
+        "command": ["python3", "-c", "import signal; signal.pause()"],
+    }
+    spec = {
+        "nodeSelector": {"kubernetes.io/hostname": node},
+        "containers": [container],
+        "terminationGracePeriodSeconds": 1,
+    }
+    labels = {"app": "kept"}
+    cluster.core.create_namespaced_pod(namespace, {"metadata": {"name": "kept", "labels": labels}, "spec": spec})
+    policies = client.PolicyV1Api(cluster.core.api_client)
+    budget = {"minAvailable": 1, "selector": {"matchLabels": labels}}
+    policies.create_namespaced_pod_disruption_budget(namespace, {"metadata": {"name": "kept"}, "spec": budget})
+    until("the pod runs", lambda: "kept" in cluster.ready_pods(namespace), 120)
+    return policies
+
+
 def containers() -> set[str]:
     """Return the names of the node containers."""
     return set(podman("ps", "--all", "--filter=label=z2jh.place=local", "--format={{.Names}}").split())
 
 
-def test_a_worker_comes_keeps_its_data_and_goes(cluster: Cluster, larger: Path, claim: str) -> None:
+def test_a_worker_comes_keeps_its_data_and_goes(cluster: Cluster, larger: Path, namespace: str) -> None:
     nodes = cluster.ready_nodes()
     repair(larger)
     until("the worker is Ready", lambda: cluster.ready_nodes() == nodes | {WORKER}, 120)
 
-    keep_data_on(cluster, claim, WORKER)
+    keep_data_on(cluster, namespace, WORKER)
     refused = up()
     assert refused.code != 0
-    assert f"{claim}/data on {WORKER}" in " ".join(refused.tasks("failed"))
+    assert f"{namespace}/data on {WORKER}" in " ".join(refused.tasks("failed"))
     assert WORKER in cluster.ready_nodes(), "it was left alone"
 
-    cluster.core.delete_namespaced_persistent_volume_claim("data", claim)
-    until("the volume is gone", lambda: not [v for v in volumes(cluster) if v == claim], 120)
+    cluster.core.delete_namespaced_persistent_volume_claim("data", namespace)
+    until("the volume is gone", lambda: not [v for v in volumes(cluster) if v == namespace], 120)
+    policies = keep_pod_on(cluster, namespace, WORKER)
+    refused = up()
+    assert refused.code != 0
+    assert f"{namespace}/kept" in " ".join(refused.tasks("failed"))
+    assert "kept" in cluster.ready_pods(namespace), "it was not ended"
+    assert not cluster.core.read_node(WORKER).spec.unschedulable, "it can be put back"
+
+    policies.delete_namespaced_pod_disruption_budget("kept", namespace)
     repair()
     assert set(cluster.node_addresses()) == nodes
     assert containers() == nodes

@@ -153,6 +153,14 @@ def replace_a_control_plane(site: Site) -> None:
     assert members(site, "cp4") == 3
 
 
+def remove_a_worker(site: Site) -> None:
+    """Take a line out: its machine is no node any more, and knows nothing of one."""
+    site.write_inventory(["cp1", "cp2", "cp4"], ["worker1"])
+    see_change(site)
+    see_nodes(site, "cp1", "cp2", "cp4", "worker1")
+    assert traces(site.machines, "worker2") == {}
+
+
 def give_back(site: Site) -> None:
     """Take the cluster off all machines; what is left is what their packages brought."""
     site.down()
@@ -177,5 +185,6 @@ def test_machines_become_a_platform_grow_lose_one_and_are_given_back(site: Site,
     see_nothing_change(site)
     lose_the_first_control_plane(site)
     replace_a_control_plane(site)
+    remove_a_worker(site)
     see_nothing_change(site)
     give_back(site)
