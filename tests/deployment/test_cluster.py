@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from kubernetes import client
-from live.cluster import Cluster
+from live.cluster import Cluster, Pod, connect_from_here
 from live.platform import Platform
 from live.polling import until
 
@@ -78,6 +78,47 @@ def test_a_volume_outlives_its_pod(cluster: Cluster, namespace: str) -> None:
     cluster.core.create_namespaced_persistent_volume_claim(namespace, {"metadata": {"name": "data"}, "spec": claim})
     run_with_volume(cluster, namespace, "writer", "open('/data/word', 'w').write('kept')")
     assert run_with_volume(cluster, namespace, "reader", "print(open('/data/word').read())").strip() == "kept"
+
+
+def run_on_node(cluster: Cluster, namespace: str, name: str, node: str, *command: str) -> Pod:
+    """Run a pod on this node, and return it when it runs."""
+    image = cluster.core.read_namespaced_pod(cluster.pod("component=hub").name, "jupyterhub").spec.containers[0].image
+    # Named, so that no scheduler and no taint keeps it from a control plane.
+    spec = {
+        "nodeName": node,
+        "containers": [{"name": "main", "image": image, "command": [*command]}],
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": 1,
+    }
+    metadata = {"name": name, "labels": {"app": name}}
+    cluster.core.create_namespaced_pod(namespace, {"metadata": metadata, "spec": spec})
+    until(f"pod {name} runs on {node}", lambda: cluster.pods(f"app={name}", namespace), 120)
+    return cluster.pod(f"app={name}", namespace)
+
+
+def test_pods_on_two_nodes_talk_by_name_unless_a_policy_forbids_it(cluster: Cluster, namespace: str) -> None:
+    here, there = cluster.workers()[0], cluster.control_planes()[0]
+    asker = run_on_node(cluster, namespace, "asker", here, "python3", "-c", "import signal; signal.pause()")
+    run_on_node(cluster, namespace, "server", there, "python3", "-m", "http.server", "8000")
+    service = {"selector": {"app": "server"}, "ports": [{"port": 80, "targetPort": 8000}]}
+    cluster.core.create_namespaced_service(namespace, {"metadata": {"name": "server"}, "spec": service})
+    name = f"server.{namespace}.svc.cluster.local"
+    until("the Service leads to its pod", lambda: asker.connect(name, 80) == "open", 30)
+    policy = {"metadata": {"name": "nobody"}, "spec": {"podSelector": {}, "policyTypes": ["Ingress"]}}
+    client.NetworkingV1Api(cluster.core.api_client).create_namespaced_network_policy(namespace, policy)
+    until("the policy keeps others away", lambda: asker.connect(name, 80) == "timeout", 30)
+
+
+@pytest.mark.parametrize("control_plane", [True, False], ids=["pod-beside-it", "pod-on-a-worker"])
+def test_no_pod_reaches_the_registry(cluster: Cluster, namespace: str, hub_pod: Pod, control_plane: bool) -> None:
+    node = (cluster.control_planes() if control_plane else cluster.workers())[0]
+    registry = cluster.node_address(control_plane=True)
+    pod = run_on_node(cluster, namespace, "asker", node, "python3", "-c", "import signal; signal.pause()")
+    for port in (5000, 5001):
+        assert (pod.connect(registry, port), hub_pod.connect(registry, port)) == ("timeout", "timeout")
+        # Controls: it is open to this machine, and the pods reach the same node.
+        assert connect_from_here(registry, port) == "open"
+        assert (pod.connect(registry, 6443), hub_pod.connect(registry, 6443)) == ("open", "open")
 
 
 class TestRegistry:
