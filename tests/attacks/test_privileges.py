@@ -102,6 +102,19 @@ def test_the_hub_makes_no_pod_with_rights(cluster: Cluster, grace_pod: Pod, chan
     assert hub.create_namespaced_pod(HUB_NAMESPACE, pod(image), dry_run="All").metadata.name.startswith("attack-")
 
 
+def test_a_namespace_that_says_nothing_admits_no_pod_that_is_root_on_its_node(cluster: Cluster) -> None:
+    """Not even the administrator's."""
+    rights: dict[str, Any] = {"container": {"privileged": True, "allowPrivilegeEscalation": True}}
+    with pytest.raises(client.ApiException, match="violates PodSecurity") as refused:
+        cluster.core.create_namespaced_pod("default", pod("image", **rights), dry_run="All")
+    assert refused.value.status == 403
+    assert cluster.core.create_namespaced_pod("default", pod("image"), dry_run="All").metadata.name.startswith(
+        "attack-"
+    )
+    # Control: a namespace that says so admits it.
+    cluster.core.create_namespaced_pod("local-path-storage", pod("image", **rights), dry_run="All")
+
+
 @pytest.mark.parametrize(
     ("verb", "resource", "namespace"),
     [
