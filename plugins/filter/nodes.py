@@ -1,4 +1,4 @@
-"""One sentence for everything that keeps machines reached by SSH from becoming nodes of one cluster."""
+"""One sentence for everything that keeps machines, reached by SSH or this one, from becoming nodes of one cluster."""
 
 from __future__ import annotations
 
@@ -65,12 +65,24 @@ def _refused(name: str, result: Probe) -> str | None:
     return f"{name} could not be looked at ({reason}): install Python 3 on it (apt install python3)."
 
 
-def _system(name: str, probe: Probe, architecture: str) -> Iterator[str]:
-    """Check what the machine runs."""
+def _common(name: str, probe: Probe, cpus: int) -> Iterator[str]:
+    """Check what a machine has to be, whether it is a node or holds nodes of place local."""
     system = probe["system"]
     version = tuple(int(part) for part in system["version"].split(".") if part.isdigit())
     if system["id"] not in RELEASES or version < RELEASES[system["id"]]:
         yield f"{name} runs {system['name']}: use Debian 12 or newer, or Ubuntu 24.04 or newer."
+    if probe["cpus"] < cpus:
+        yield f"{name} has too few CPUs, {probe['cpus']}, and {cpus} are needed: use a larger machine."
+    if probe["swap_mib"]:
+        yield (
+            f"{name} has {probe['swap_mib'] / 1024:.1f} GiB of swap on, into which Secrets of the cluster would be "
+            "written: turn it off (swapoff -a) and take it out of /etc/fstab."
+        )
+
+
+def _system(name: str, probe: Probe, architecture: str) -> Iterator[str]:
+    """Check what the machine runs."""
+    system = probe["system"]
     if system["architecture"] != architecture:
         yield (
             f"{name} is a machine of kind {system['architecture']}, and programs are made on this one for "
@@ -87,8 +99,6 @@ def _system(name: str, probe: Probe, architecture: str) -> Iterator[str]:
 
 def _size(name: str, probe: Probe, needs: Mapping[str, Any], ours: bool) -> Iterator[str]:
     """Check what the machine has."""
-    if probe["cpus"] < needs["cpus"]:
-        yield f"{name} has too few CPUs, {probe['cpus']}, and {needs['cpus']} are needed: use a larger machine."
     # A machine sold with 4 GiB shows a little less.
     if probe["memory_mib"] < needs["memory_gib"] * 1024 * 0.9:
         yield (
@@ -102,11 +112,6 @@ def _size(name: str, probe: Probe, needs: Mapping[str, Any], ours: bool) -> Iter
                 f"{folder} of {name} has {free / 1024:.1f} GiB of free disk and {disk} GiB are needed: "
                 "free some, or mount a larger disk there."
             )
-    if probe["swap_mib"]:
-        yield (
-            f"{name} has {probe['swap_mib'] / 1024:.1f} GiB of swap on, into which Secrets of the cluster would be "
-            "written: turn it off (swapoff -a) and take it out of /etc/fstab."
-        )
 
 
 def _connections(name: str, probe: Probe, address: str, networks: Mapping[str, str], ours: bool) -> Iterator[str]:
@@ -171,6 +176,7 @@ def nodes_findings(
     probes = {name: result for name, result in results.items() if not _refused(name, result)}
     for name, probe in probes.items():
         ours = any(mark not in probe["missing"] for mark in MARKS)
+        findings += _common(name, probe, needs["cpus"])
         findings += _system(name, probe, architecture)
         findings += _size(name, probe, needs, ours)
         findings += _connections(name, probe, addresses[name], networks, ours)
@@ -183,9 +189,18 @@ def nodes_findings(
     return [*findings, *_each_other(probes, addresses)]
 
 
+def this_machine_findings(probe: Probe, cpus: int) -> list[str]:
+    """Say what keeps this machine from holding nodes, besides its room, of which filter machine_findings speaks.
+
+    Its clock is compared with none: all nodes are containers and share it, so they agree. Were it wrong, package
+    registries' certificates would not be valid, which their check says.
+    """
+    return list(_common("This machine", probe, cpus))
+
+
 class FilterModule:
     """Ansible's entry point."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Name the filters of this file."""
-        return {"nodes_findings": nodes_findings}
+        return {"nodes_findings": nodes_findings, "this_machine_findings": this_machine_findings}

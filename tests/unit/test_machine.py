@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from loading import load
+import yaml
+from loading import CHECKOUT, load
 
 findings = load("plugins/filter/machine.py").machine_findings
+of_this = load("plugins/filter/nodes.py").this_machine_findings
 probe = load("plugins/modules/machine_probe.py")
 GOOD: dict[str, Any] = {
     "uid": 0,
+    "cpus": 2,
+    "swap_mib": 0,
+    "system": {"id": "debian", "version": "12", "name": "Debian GNU/Linux 12 (bookworm)"},
     "memory_mib": 8192,
     "free_mib": {"/var/cache/z2jh": 30 * 1024},
     "taken": {},
@@ -67,6 +75,55 @@ def test_what_a_machine_lacks_is_said(change: dict[str, Any], sentence: str) -> 
 def test_a_good_machine_passes() -> None:
     assert findings(GOOD, memory_gib=6, disk_gib=25, networks=NETWORKS) == []
     assert findings(GOOD | {"memory_mib": 5900}, memory_gib=6, disk_gib=25) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            {"system": {"id": "fedora", "version": "44", "name": "Fedora Linux 44"}},
+            "This machine runs Fedora Linux 44: use Debian 12 or newer, or Ubuntu 24.04 or newer.",
+        ),
+        (
+            {"system": {"id": "debian", "version": "11", "name": "Debian GNU/Linux 11 (bullseye)"}},
+            "This machine runs Debian GNU/Linux 11 (bullseye): use Debian 12 or newer, or Ubuntu 24.04 or newer.",
+        ),
+        ({"cpus": 1}, "This machine has too few CPUs, 1, and 2 are needed: use a larger machine."),
+        (
+            {"swap_mib": 2048},
+            "This machine has 2.0 GiB of swap on, into which Secrets of the cluster would be written: turn it off "
+            "(swapoff -a) and take it out of /etc/fstab.",
+        ),
+    ],
+)
+def test_what_keeps_this_machine_from_holding_nodes_is_said(change: dict[str, Any], sentence: str) -> None:
+    assert of_this(GOOD | change, cpus=2) == [sentence]
+    assert of_this(GOOD, cpus=2) == []
+
+
+def test_it_is_refused_before_there_is_a_platform_and_never_after(tmp_path: Path) -> None:
+    """As role preflight asks: swap under a platform that runs already must not end its runs."""
+    asks = yaml.safe_load((CHECKOUT / "roles/preflight/tasks/machine.yml").read_text())[-1]["vars"]
+    common = yaml.safe_load((CHECKOUT / "roles/preflight/defaults/main.yml").read_text()) | NETWORKS
+    common |= {"service_cidr": "10.96.0.0/16", "__preflight_deployed_file": "/kubeconfig"}
+    cases = {"new": ("local", ["/kubeconfig"]), "running": ("local", []), "elsewhere": ("hosts", ["/kubeconfig"])}
+    hosts = {
+        name: {"place": place, "__preflight_machine": GOOD | {"swap_mib": 2048, "missing": missing}}
+        for name, (place, missing) in cases.items()
+    }
+    (tmp_path / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts, "vars": common}}))
+    tasks = [{"ansible.builtin.debug": {"var": "__preflight_findings"}, "vars": asks}]
+    (tmp_path / "play.yml").write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+    run = subprocess.run(
+        ["ansible-playbook", "-i", f"{tmp_path}/hosts.json", f"{tmp_path}/play.yml"],
+        cwd=CHECKOUT,
+        env=os.environ | {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_HOME": f"{tmp_path}/home"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = json.loads(run.stdout[run.stdout.index("{") :])["plays"][0]["tasks"][0]["hosts"]
+    assert {name: len(said[name]["__preflight_findings"]) for name in cases} == {"new": 1, "running": 0, "elsewhere": 0}
 
 
 def test_a_port_that_is_listened_on_is_taken_by_its_program() -> None:
