@@ -79,6 +79,8 @@ NODE_PORT, NODE_PORT_HTTP = 30443, 30080
 STANDIN_CLIENT_ID = "z2jh-local"
 HELM_VALUES = Path(__file__).resolve().parents[2] / "helm-values" / "jupyterhub.yml"
 LONGEST_ANNOUNCEMENT = 500
+# What kubeadm calls the networks of a cluster.
+MADE_WITH = {"pod_cidr": "podSubnet", "service_cidr": "serviceSubnet"}
 
 Check = Callable[[Any], str | None]
 
@@ -540,9 +542,27 @@ def settings_findings(
     return findings
 
 
+def changed_networks_findings(answer: Mapping[str, Any], networks: Mapping[str, str]) -> list[str]:
+    """Say which networks the cluster was not made with.
+
+    The answer is what kubernetes.core.k8s_info says of kubeadm's ConfigMap; one that tells nothing passes.
+    """
+    findings = []
+    for found in answer.get("resources") or []:
+        made = (yaml.safe_load(found["data"]["ClusterConfiguration"]) or {}).get("networking") or {}
+        for setting, field in MADE_WITH.items():
+            if made.get(field) and made[field] != networks[setting]:
+                findings.append(
+                    f"{setting} of a running cluster cannot be changed: it was made with {made[field]}, not "
+                    f"{networks[setting]}; put that back, or take the platform down first (make down), with all homes "
+                    "on it."
+                )
+    return findings
+
+
 class FilterModule:
     """Ansible's entry point."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Name the filters of this file."""
-        return {"settings_findings": settings_findings}
+        return {"settings_findings": settings_findings, "changed_networks_findings": changed_networks_findings}

@@ -487,6 +487,42 @@ def test_a_bad_group_is_refused(groups: list[str], sentence: str) -> None:
     assert settings.settings_findings(GOOD, groups=groups) == [sentence]
 
 
+CLUSTER = "kubernetesVersion: v1.34.2\nnetworking:\n  podSubnet: 10.244.0.0/16\n  serviceSubnet: 10.96.0.0/16\n"
+MADE = {"resources": [{"data": {"ClusterConfiguration": CLUSTER}}]}
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            {"pod_cidr": "10.245.0.0/16"},
+            "pod_cidr of a running cluster cannot be changed: it was made with 10.244.0.0/16, not 10.245.0.0/16; put "
+            "that back, or take the platform down first (make down), with all homes on it.",
+        ),
+        (
+            {"service_cidr": "10.97.0.0/16"},
+            "service_cidr of a running cluster cannot be changed: it was made with 10.96.0.0/16, not 10.97.0.0/16; put "
+            "that back, or take the platform down first (make down), with all homes on it.",
+        ),
+    ],
+)
+def test_a_running_cluster_keeps_its_networks(change: dict[str, str], sentence: str) -> None:
+    assert settings.changed_networks_findings(MADE, GOOD | change) == [sentence]
+    assert settings.changed_networks_findings(MADE, GOOD) == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"failed": True, "msg": "Timed out after 10 second(s)."},
+        {"resources": []},
+        {"resources": [{"data": {"ClusterConfiguration": ""}}]},
+    ],
+)
+def test_a_cluster_that_tells_nothing_is_compared_with_nothing(answer: dict[str, Any]) -> None:
+    assert settings.changed_networks_findings(answer, GOOD | {"pod_cidr": "10.245.0.0/16"}) == []
+
+
 def test_no_sentence_tells_a_secret() -> None:
     for secret in ("two words", "hunter2\n", 4711):
         findings = settings.settings_findings(GOOD | {"github_client_secret": secret})
