@@ -43,6 +43,8 @@ RELEASES = {"debian": (12,), "ubuntu": (24, 4)}
 # What role containerd, kubernetes_node or registry leaves: such a machine is a node of ours, perhaps a half-made one.
 MARKS = ("/etc/kubernetes", "/etc/z2jh-registry")
 DOCKER = "/usr/bin/dockerd"
+# Packages whose configuration roles containerd and api_endpoint write, and what tells that they are there.
+CONFIGURED = {"containerd": "/usr/bin/containerd", "haproxy": "/usr/sbin/haproxy"}
 
 Probe = Mapping[str, Any]
 
@@ -95,6 +97,16 @@ def _system(name: str, probe: Probe, architecture: str) -> Iterator[str]:
             f"{name} runs Docker, whose containerd the cluster would take over: remove Docker there, or use another "
             "machine."
         )
+
+
+def _strangers(name: str, probe: Probe) -> Iterator[str]:
+    """Check that no program is there for something else. What role node installs it has noted before."""
+    for package, program in CONFIGURED.items():
+        if program not in probe["missing"] and package not in probe["noted"]:
+            yield (
+                f"{name} has {package} already, which is not of this platform and would lose its configuration: "
+                "take it off there, or use another machine."
+            )
 
 
 def _size(name: str, probe: Probe, needs: Mapping[str, Any], ours: bool) -> Iterator[str]:
@@ -178,6 +190,7 @@ def nodes_findings(
         ours = any(mark not in probe["missing"] for mark in MARKS)
         findings += _common(name, probe, needs["cpus"])
         findings += _system(name, probe, architecture)
+        findings += [] if ours else _strangers(name, probe)
         findings += _size(name, probe, needs, ours)
         findings += _connections(name, probe, addresses[name], networks, ours)
         if abs(probe["ahead"]) > needs["clock_seconds"]:

@@ -49,6 +49,10 @@ options:
     type: list
     elements: path
     default: []
+  note:
+    description: File that names, one a line, the packages that were installed here for the platform; it need not exist.
+    type: path
+    default: ""
   peers:
     description: Other machines to reach, each as ADDRESS:PORT. One that refuses is reached.
     type: list
@@ -93,6 +97,10 @@ taken:
   returned: always
 missing:
   description: Files that do not exist.
+  type: list
+  returned: always
+noted:
+  description: Packages that O(note) names.
   type: list
   returned: always
 system:
@@ -217,6 +225,11 @@ def system() -> dict[str, str]:
     }
 
 
+def noted(note: str) -> list[str]:
+    """Return the packages that a note names; without one there are none."""
+    return Path(note).read_text().split() if note and Path(note).exists() else []
+
+
 def networks(routes: list[dict[str, Any]]) -> list[dict[str, str]]:
     """Return the networks that routes lead to, from what `ip -json route` says; `address` is ours on a network."""
     return [
@@ -284,6 +297,7 @@ def main() -> None:
             "address": {"type": "str", "default": ""},
             "containers": texts,
             "files": paths,
+            "note": {"type": "path", "default": ""},
             "peers": texts,
             "names": texts,
             "clock": {"type": "float"},
@@ -304,6 +318,7 @@ def main() -> None:
         free_mib=free_mib(params["folders"]),
         taken=taken(params["ports"], params["containers"], params["address"]),
         missing=[file for file in params["files"] if not Path(file).exists()],
+        noted=noted(params["note"]),
         system=system(),
         ahead=now - params["clock"] if params["clock"] else None,
         networks=networks(json.loads(routes)) if code == 0 else [],

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copy
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
-from loading import load
+import yaml
+from loading import CHECKOUT, load
 
 findings = load("plugins/filter/nodes.py").nodes_findings
 probe = load("plugins/modules/machine_probe.py")
 
-MARKS = ["/etc/kubernetes", "/etc/z2jh-registry", "/usr/bin/dockerd"]
+MARKS = ["/etc/kubernetes", "/etc/z2jh-registry"]
+PROGRAMS = ["/usr/bin/dockerd", "/usr/bin/containerd", "/usr/sbin/haproxy"]
 NEEDS = {"cpus": 2, "memory_gib": 3, "disk_gib": 20, "disk_running_gib": 2, "clock_seconds": 30}
 NETWORKS = {"pod_cidr": "10.244.0.0/16", "service_cidr": "10.96.0.0/16"}
 ADDRESSES = {"cp1": "192.0.2.11", "worker1": "192.0.2.12"}
@@ -28,7 +31,8 @@ def machine(name: str, **change: Any) -> dict[str, Any]:
         "swap_mib": 0,
         "free_mib": {"/var/lib": 40 * GIB},
         "taken": {},
-        "missing": MARKS,
+        "missing": MARKS + PROGRAMS,
+        "noted": [],
         "system": {
             "id": "debian",
             "version": "12",
@@ -81,9 +85,19 @@ BAD: list[tuple[dict[str, Any], str]] = [
         "worker1 is reached as a user who is not root: set ansible_become=true beside it in the inventory.",
     ),
     (
-        {"missing": MARKS[:2]},
+        {"missing": MARKS + PROGRAMS[1:]},
         "worker1 runs Docker, whose containerd the cluster would take over: remove Docker there, or use another "
         "machine.",
+    ),
+    (
+        {"missing": MARKS + PROGRAMS[:2]},
+        "worker1 has haproxy already, which is not of this platform and would lose its configuration: take it off "
+        "there, or use another machine.",
+    ),
+    (
+        {"missing": MARKS + PROGRAMS[::2], "noted": ["haproxy"]},
+        "worker1 has containerd already, which is not of this platform and would lose its configuration: take it off "
+        "there, or use another machine.",
     ),
     ({"cpus": 1}, "worker1 has too few CPUs, 1, and 2 are needed: use a larger machine."),
     ({"memory_mib": 2 * GIB}, "worker1 has 2.0 GiB of memory and 3 GiB are needed: use a larger machine."),
@@ -186,8 +200,33 @@ def test_what_a_node_of_ours_runs_is_not_a_stranger_there() -> None:
     """A second run meets the kubelet on its port and the pods of other nodes behind routes of the cluster."""
     networks = [*machine("worker1")["networks"], {"network": "10.244.1.0/24", "device": "eth0", "address": ""}]
     change = {"taken": {"10250": "kubelet"}, "networks": networks, "free_mib": {"/var/lib": 5 * GIB}}
-    assert said(machine("worker1", missing=MARKS[1:], **change)) == []
+    assert said(machine("worker1", missing=[*MARKS[1:], PROGRAMS[0]], **change)) == []
     assert len(said(machine("worker1", **change))) == 3
+
+
+def test_what_a_run_that_was_cut_off_has_installed_is_not_a_stranger() -> None:
+    half_made = machine("worker1", missing=[*MARKS, PROGRAMS[0]], noted=["containerd", "haproxy", "runc"])
+    assert said(half_made) == []
+
+
+def test_role_node_notes_packages_before_it_installs_them() -> None:
+    """Cut off between the two, it would take its own packages for a stranger's."""
+    tasks = yaml.safe_load((CHECKOUT / "roles/node/tasks/packages.yml").read_text())
+    modules = [next(key for key in task if key.startswith("ansible.")) for task in tasks]
+    assert modules.index("ansible.builtin.lineinfile") < modules.index("ansible.builtin.apt")
+
+
+def test_role_preflight_asks_for_all_of_that() -> None:
+    asked = yaml.safe_load((CHECKOUT / "roles/preflight/tasks/nodes.yml").read_text())[0]["machine_probe"]
+    assert asked["files"] == MARKS + PROGRAMS
+    assert asked["note"] == "{{ cluster_node_packages_note }}"
+
+
+def test_the_note_of_packages_is_read(tmp_path: Path) -> None:
+    note = tmp_path / "z2jh-packages"
+    assert probe.noted(str(note)) == []
+    note.write_text("containerd\nhaproxy\n")
+    assert probe.noted(str(note)) == ["containerd", "haproxy"]
 
 
 def test_every_finding_is_said_at_once() -> None:
