@@ -125,7 +125,8 @@ unknown:
   returned: always
 kernel:
   description: >-
-    What the kernel allows here - cgroup_v2, sys_resource, modules, nofile, nproc, inotify_instances, loop_devices.
+    What the kernel allows here - cgroup_v2, sys_resource, modules, nofile, nproc, inotify_instances, ip_forward,
+    loop_devices.
   type: dict
   returned: always
 """
@@ -282,6 +283,7 @@ def kernel() -> dict[str, Any]:
         "nofile": limit(resource.RLIMIT_NOFILE, MOST_FILES),
         "nproc": limit(resource.RLIMIT_NPROC, MOST_PROCESSES),
         "inotify_instances": int(Path("/proc/sys/fs/inotify/max_user_instances").read_text()),
+        "ip_forward": int(Path("/proc/sys/net/ipv4/ip_forward").read_text()),
         "loop_devices": Path("/dev/loop-control").exists(),
     }
 

@@ -31,8 +31,15 @@ TRACES = {
     "mounts": "grep -E 'kubelet|/var/lib/z2jh|/run/containerd' /proc/mounts || true",
     "programs in the kernel": "ls -d /sys/fs/bpf/cilium /sys/fs/bpf/tc/globals/cilium_* 2>/dev/null || true",
     "rules": 'iptables-save 2>/dev/null | grep -E "CILIUM|KUBE" || true',
+    "forwarding": "grep -x 1 /proc/sys/net/ipv4/ip_forward || true",
     "programs": 'ps -eo comm= | grep -E "kube|etcd|containerd|haproxy|cilium|registry" || true',
 }
+
+
+def forward_nothing(machines: Machines, *names: str) -> None:
+    """Have machines begin as a plain one does; these have it on from the machine of the tests."""
+    for name in names:
+        machines.run(name, "sysctl --quiet --write net.ipv4.ip_forward=0")
 
 
 def traces(machines: Machines, name: str) -> dict[str, str]:
@@ -55,6 +62,7 @@ def see_change(site: Site) -> None:
 
 def look_first(site: Site) -> None:
     """See that a dry run asks the machines and leaves them alone."""
+    forward_nothing(site.machines, *site.machines.addresses)
     see_nothing_change(site, "--check")
     assert not (site.checkout / "state").exists()
     for name in site.machines.addresses:
@@ -91,6 +99,7 @@ def see_nodes(site: Site, *names: str) -> None:
 def add_worker(site: Site, keyring: Path | None) -> None:
     """Name one worker more, which runs Ubuntu if the keys of its archive were given."""
     site.machines.add("worker2", 22, UBUNTU_24_04 if keyring else DEBIAN_12, keyring)
+    forward_nothing(site.machines, "worker2")
     site.write_inventory(["cp1"], ["worker1", "worker2"])
     see_change(site)
     see_nodes(site, "cp1", "worker1", "worker2")
@@ -100,6 +109,7 @@ def grow_to_three_control_planes(site: Site) -> None:
     """Name two control planes more: each gets a member of etcd."""
     site.machines.add("cp2", 12)
     site.machines.add("cp3", 13)
+    forward_nothing(site.machines, "cp2", "cp3")
     site.write_inventory(["cp1", "cp2", "cp3"], ["worker1", "worker2"])
     see_change(site)
     see_nodes(site, "cp1", "cp2", "cp3", "worker1", "worker2")
@@ -146,6 +156,7 @@ def replace_a_control_plane(site: Site) -> None:
     """Lose one for good: its line names another machine."""
     site.machines.cut_off("cp3")
     site.machines.add("cp4", 14)
+    forward_nothing(site.machines, "cp4")
     site.write_inventory(["cp1", "cp2", "cp4"], ["worker1", "worker2"])
     see_change(site)
     see_nodes(site, "cp1", "cp2", "cp4", "worker1", "worker2")

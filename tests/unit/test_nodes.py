@@ -279,6 +279,7 @@ def test_the_kernel_and_the_system_of_this_machine_are_read() -> None:
     assert kernel["nofile"] > 0
     assert kernel["nproc"] > 0
     assert kernel["inotify_instances"] > 0
+    assert kernel["ip_forward"] in (0, 1)
     assert isinstance(kernel["loop_devices"], bool)
     assert system["id"]
     assert '"' not in system["name"]
