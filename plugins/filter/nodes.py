@@ -36,6 +36,10 @@ options:
     description: Architecture of the control machine, for which programs are made.
     type: str
     required: true
+  known:
+    description: Whether this checkout has made a cluster, or begun to, so that its state/ holds the keys.
+    type: bool
+    default: true
 """
 
 # The oldest release of each family that has the packages of a node.
@@ -182,6 +186,7 @@ def nodes_findings(
     needs: Mapping[str, Any],
     networks: Mapping[str, str],
     architecture: str,
+    known: bool = True,
 ) -> list[str]:
     """Say what keeps the machines from becoming nodes; see DOCUMENTATION."""
     findings = [sentence for name, result in results.items() if (sentence := _refused(name, result))]
@@ -191,6 +196,12 @@ def nodes_findings(
         findings += _common(name, probe, needs["cpus"])
         findings += _system(name, probe, architecture)
         findings += [] if ours else _strangers(name, probe)
+        if ours and not known:
+            findings.append(
+                f"{name} is a node already, and this checkout has no state/ of its cluster, without which that one's "
+                "Secrets would be lost: run this where that folder is, or bring it here; if the cluster is to go, run "
+                f"kubeadm reset on {name}, and remove {' and '.join(MARKS)} there."
+            )
         findings += _size(name, probe, needs, ours)
         findings += _connections(name, probe, addresses[name], networks, ours)
         if abs(probe["ahead"]) > needs["clock_seconds"]:

@@ -287,3 +287,12 @@ def test_the_kernel_and_the_system_of_this_machine_are_read() -> None:
 
 def test_a_name_that_is_nobody_s_is_unknown() -> None:
     assert probe.unknown(["localhost", "nobody.invalid"]) == ["nobody.invalid"]
+
+
+def test_a_node_of_a_cluster_that_this_checkout_does_not_know() -> None:
+    node = machine("worker1", missing=PROGRAMS)
+    assert said(node, known=True) == []
+    (sentence,) = said(node, known=False)
+    assert sentence.startswith("worker1 is a node already, and this checkout has no state/ of its cluster")
+    # Control: an empty machine is welcome to one that has made none.
+    assert said(machine("worker1"), known=False) == []
