@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from loading import load
+from loading import CHECKOUT, load
 
 NODES = {"cp1": "10.0.0.11", "worker1": "10.0.0.101"}
 
@@ -231,7 +232,57 @@ def test_nothing_is_forgotten_when_the_snapshot_failed(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(snapshot, "DATA", tmp_path)
     monkeypatch.setattr(snapshot, "in_etcd", fail)
-    monkeypatch.setattr(snapshot.sys, "argv", ["snapshot", "cp1", str(tmp_path), "0"])
+    monkeypatch.setattr(snapshot.sys, "argv", ["snapshot", "cp1", str(tmp_path), "1"])
     with pytest.raises(subprocess.CalledProcessError):
         snapshot.main()
     assert old.exists()
+
+
+def test_what_a_move_that_was_cut_off_left_goes(tmp_path: Path, etcd: list[tuple[str, ...]]) -> None:
+    """The move copies when the folder is on a file system of its own."""
+    (tmp_path / "backups").mkdir()
+    for name in ("etcd-20260101T000000Z.part", "etcd-20260101T000000Z.db", "notes.part"):
+        (tmp_path / "backups" / name).touch()
+    saved = snapshot.save("cp1", tmp_path / "backups")
+    assert {path.name for path in (tmp_path / "backups").iterdir()} == {
+        "etcd-20260101T000000Z.db",
+        "notes.part",
+        saved.name,
+    }
+
+
+@pytest.mark.parametrize("count", ["0", "-2"])
+def test_at_least_one_snapshot_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, etcd: list[tuple[str, ...]], count: str
+) -> None:
+    """As the end of a slice, 0 would keep all for ever, and -2 remove the newest."""
+    monkeypatch.setattr(snapshot.sys, "argv", ["snapshot", "cp1", str(tmp_path / "backups"), count])
+    with pytest.raises(SystemExit) as refused:
+        snapshot.main()
+    assert refused.value.code == (
+        f"To keep {count} snapshots in {tmp_path}/backups would not keep the one that is taken: ask for at least 1."
+    )
+    assert not etcd
+    assert not (tmp_path / "backups").exists()
+
+
+@pytest.mark.parametrize(("count", "refused"), [(1, False), (0, True), (-2, True)])
+def test_the_role_refuses_it_before_it_changes_anything(tmp_path: Path, count: int, refused: bool) -> None:
+    first = yaml.safe_load((CHECKOUT / "roles/control_plane_timers/tasks/main.yml").read_text())[0]
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars": {"control_plane_timers_snapshots_kept": count},
+        "tasks": [first],
+    }
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
+    run = subprocess.run(
+        ["ansible-playbook", "-i", "hosts.example", str(tmp_path / "play.yml")],
+        cwd=CHECKOUT,
+        env=os.environ | {"ANSIBLE_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    sentence = f"control_plane_timers_snapshots_kept is {count} on localhost, which would not keep the snapshot"
+    assert (run.returncode != 0, sentence in " ".join(run.stdout.split())) == (refused, refused), run.stdout
