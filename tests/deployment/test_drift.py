@@ -47,6 +47,17 @@ def test_services_that_were_stopped_run_again(cluster: Cluster, control_plane: s
     up_again()
 
 
+@pytest.mark.parametrize("unit", ["containerd", "haproxy"])
+def test_services_that_were_masked_run_again(worker: str, unit: str) -> None:
+    """Those of Debian's packages: systemctl refuses to mask a unit whose file is in /etc."""
+    run_on(worker, "systemctl", "mask", "--now", unit)
+    assert not succeeds_on(worker, "systemctl", "is-active", unit)
+    repair()
+    assert run_on(worker, "systemctl", "is-active", unit).strip() == "active"
+    assert run_on(worker, "systemctl", "is-enabled", unit).strip() == "enabled"
+    up_again()
+
+
 @pytest.mark.parametrize("pod", ["kube-scheduler", "kube-apiserver", "etcd"])
 def test_a_manifest_that_was_edited_is_as_before(control_plane: str, pod: str) -> None:
     """An argument that the program does not know: it does not come up with it."""
