@@ -20,8 +20,8 @@ run() {
 # How many tests passed, over all runs of pytest in a log.
 passed() { sed -n 's/.*\b\([0-9]\+\) passed.*/\1/p' "$1" | awk '{n += $1} END {if (n) print n " passed"}'; }
 
-# helm is built like every other program of the platform, unless it is there in this version; check needs it alone.
-provide_helm() { ansible-playbook -i hosts.example playbooks/helm.yml; }
+# helm is built like every other program of the platform, unless it is there in this version, and Cilium's chart fetched.
+provide_charts() { ansible-playbook -i hosts.example playbooks/charts.yml; }
 
 # Checkov has an environment of its own, as it holds back packages that the others share.
 provide_checkov() { (use_venv checkov && type -P checkov); }
@@ -52,7 +52,7 @@ run ruff-format ruff format --no-cache --check .
 run shellcheck shell_scripts
 run mypy types
 run unit-tests pytest tests/unit tests/notebooks
-run helm provide_helm
+run charts provide_charts
 CHECKOV=$(provide_checkov)
 export CHECKOV
 run chart-tests pytest --numprocesses 2 tests/charts

@@ -32,7 +32,7 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("ansible.cfg", "hosts.example"):
         shutil.copy(CHECKOUT / name, root)
     (root / "z2jh.yml").write_text(WAITING)
-    for name in ("playbooks/teardown.yml", "playbooks/helm.yml", "playbooks/elsewhere/other.yml"):
+    for name in ("playbooks/teardown.yml", "playbooks/charts.yml", "playbooks/elsewhere/other.yml"):
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text("- {name: Nothing, hosts: localhost, gather_facts: false, tasks: []}\n")
     return root
@@ -86,7 +86,7 @@ def test_the_second_of_two_is_refused(checkout: Path, first: subprocess.Popen[by
 
 def test_what_touches_no_platform_is_not_refused(checkout: Path, first: subprocess.Popen[bytes]) -> None:
     assert first.poll() is None
-    assert run(checkout, "playbooks/helm.yml").returncode == 0
+    assert run(checkout, "playbooks/charts.yml").returncode == 0
     assert run(checkout, "playbooks/elsewhere/other.yml").returncode == 0
 
 
