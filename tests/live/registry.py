@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.server
 import json
+import os
 import re
 import ssl
 from pathlib import Path
@@ -31,8 +32,9 @@ class Registry(http.server.ThreadingHTTPServer):
         self.socket = tls.wrap_socket(self.socket, server_side=True)
 
     def publish(self, repository: str, layer: bytes, diff_id: str) -> dict[str, str]:
-        """Put an image of one layer there, as projects do for several architectures; return the digest of each part."""
-        platform = {"architecture": "amd64", "os": "linux"}
+        """Put an image of one layer there, under an index as projects do; return the digest of each part."""
+        architecture = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+        platform = {"architecture": architecture, "os": "linux"}
         config = {**platform, "config": {}, "rootfs": {"type": "layers", "diff_ids": [diff_id]}}
         parts = {"layer": layer, "config": json.dumps(config).encode()}
 
