@@ -23,15 +23,17 @@ def test_time_and_memory_of_the_cluster_alone(platform: Platform, cluster: Clust
         pytest.skip("only the nodes of place local are on this machine")
     nodes = set(cluster.node_addresses())
     down()
-    begin = time.monotonic()
-    # The first task after the cluster's own.
-    assert kill_run_at("Make the namespaces")
-    alone = Cluster(platform.kubeconfig)
-    until("all nodes are Ready", lambda: alone.ready_nodes() == nodes, 300, every=1)
-    seconds = time.monotonic() - begin
-    until("all pods of the cluster are well", lambda: not alone.unwell_pods(), 300, every=1)
-    total, parts = memory_of_nodes()
+    try:
+        begin = time.monotonic()
+        # The first task after the cluster's own.
+        assert kill_run_at("Make the namespaces")
+        alone = Cluster(platform.kubeconfig)
+        until("all nodes are Ready", lambda: alone.ready_nodes() == nodes, 300, every=1)
+        seconds = time.monotonic() - begin
+        until("all pods of the cluster are well", lambda: not alone.unwell_pods(), 300, every=1)
+        total, parts = memory_of_nodes()
+    finally:
+        repair()
     table.add("make up to all nodes Ready, with the cache", f"{seconds:.0f} s", "at most 150")
     table.add("memory of the cluster alone", f"{total:.2f} GiB", f"{parts}; at most 2.5")
-    repair()
     assert total < 2.5
