@@ -24,7 +24,7 @@ description:
 """
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-# It adds a program to the cache and touches no platform: make check runs it at any time.
+# It adds to the cache and touches no platform: make check runs it at any time.
 UNLOCKED = CHECKOUT / "playbooks" / "charts.yml"
 # Locked besides their use: a file of the checkout that outlives state/, and one that all checkouts share.
 OF_CHECKOUT = Path(__file__).resolve()

@@ -106,7 +106,8 @@ def _system(name: str, probe: Probe, architecture: str) -> Iterator[str]:
 def _strangers(name: str, probe: Probe) -> Iterator[str]:
     """Check that no program is there for something else. What role node installs it has noted before."""
     for package, program in CONFIGURED.items():
-        if program not in probe["missing"] and package not in probe["noted"]:
+        of_docker = package == "containerd" and DOCKER not in probe["missing"]
+        if program not in probe["missing"] and package not in probe["noted"] and not of_docker:
             yield (
                 f"{name} has {package} already, which is not of this platform and would lose its configuration: "
                 "take it off there, or use another machine."
@@ -199,8 +200,8 @@ def nodes_findings(
         if ours and not known:
             findings.append(
                 f"{name} is a node already, and this checkout has no state/ of its cluster, without which that one's "
-                "Secrets would be lost: run this where that folder is, or bring it here; if the cluster is to go, run "
-                f"kubeadm reset on {name}, and remove {' and '.join(MARKS)} there."
+                "Secrets would be lost: run this where that folder is, or bring it here; if that cluster may go, "
+                "install the machine anew."
             )
         findings += _size(name, probe, needs, ours)
         findings += _connections(name, probe, addresses[name], networks, ours)

@@ -21,7 +21,7 @@ author: z2jh
 description:
   - Has kubeadm render the manifests of etcd and the control plane elsewhere, compares them, and puts those that differ
     or are missing in place, each in one step, so that the kubelet never reads half of one.
-  - Then waits until what was changed runs anew and is ready: one control plane is back before the next one goes.
+  - Then gives what was changed the time to run anew and be ready, so that control planes do not restart together.
   - Does nothing on a machine that kubeadm has not made a control plane of yet.
 options:
   config:
@@ -48,7 +48,7 @@ repaired:
 settled:
   description: Those of them that are ready again.
   type: list
-  returned: when there is a control plane
+  returned: always
 """
 
 # Where the pods say whether they are ready.
@@ -115,8 +115,12 @@ def is_ready(pod: str) -> bool:
     """Say whether a pod answers that it is ready. Who serves it does not matter: nothing is told or taken."""
     unverified = ssl.create_default_context()
     unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
+    # No proxy of the environment knows this machine.
+    direct = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=unverified)
+    )
     try:
-        with urllib.request.urlopen(READY[pod], timeout=3, context=unverified):  # noqa: S310
+        with direct.open(READY[pod], timeout=3):
             return True
     except OSError:
         return False
@@ -145,7 +149,7 @@ def main() -> None:
     params: dict[str, Any] = module.params
     folder = Path(params["folder"])
     if not (folder / "admin.conf").exists():
-        module.exit_json(changed=False, repaired=[])
+        module.exit_json(changed=False, repaired=[], settled=[])
     rendered = folder / "z2jh-rendered"
     # One that was cut off may have left its own.
     shutil.rmtree(rendered, ignore_errors=True)

@@ -19,7 +19,7 @@ from rendering import ROOT, VARIABLES, Rendered, Values, render_values
 Template = Callable[..., Rendered]
 OURS, CILIUMS = yaml.safe_load_all((Path(__file__).parent / "waivers.yml").read_text(encoding="utf-8"))
 CILIUM_IMAGES = {"agent": "cilium", "operator": "cilium-operator"}
-CACHE = Path("/var/cache/z2jh")
+CACHE = Path(yaml.safe_load((ROOT / "group_vars/all/settings.yml").read_text(encoding="utf-8"))["cache_dir"])
 
 
 @pytest.fixture(scope="module")

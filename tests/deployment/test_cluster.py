@@ -33,6 +33,12 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     """Make a namespace, and remove it with all that is in it."""
     name = f"tests-{secrets.token_hex(4)}"
     cluster.core.create_namespace({"metadata": {"name": name}})
+
+    def accounts() -> list[object]:
+        return list(cluster.core.list_namespaced_service_account(name).items)
+
+    # No pod is let in before.
+    until("the namespace has its account", accounts, 30)
     yield name
     cluster.core.delete_namespace(name)
 

@@ -57,9 +57,3 @@ def test_they_are_given_back_once(tmp_path: Path) -> None:
         assert play(tmp_path, tasks, node_reset_sysctls_note=str(note)) == changed
         assert (tmp_path / "calls").read_text() == f"--load={note}\n"
         assert not note.exists()
-
-
-def test_both_roles_mean_one_note() -> None:
-    written = yaml.safe_load((NODE / "defaults/main.yml").read_text())["node_sysctls_note"]
-    read = yaml.safe_load((CHECKOUT / "roles/node_reset/defaults/main.yml").read_text())["node_reset_sysctls_note"]
-    assert written == read

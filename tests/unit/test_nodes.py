@@ -296,3 +296,18 @@ def test_a_node_of_a_cluster_that_this_checkout_does_not_know() -> None:
     assert sentence.startswith("worker1 is a node already, and this checkout has no state/ of its cluster")
     # Control: an empty machine is welcome to one that has made none.
     assert said(machine("worker1"), known=False) == []
+
+
+def test_docker_and_its_containerd_are_one_finding() -> None:
+    missing = [*MARKS, "/usr/sbin/haproxy"]
+    [sentence] = said(machine("worker1", missing=missing))
+    assert sentence.startswith("worker1 runs Docker")
+
+
+def test_a_module_says_what_it_does() -> None:
+    """A colon in a sentence would make it something else than text."""
+    for path in sorted(CHECKOUT.glob("plugins/*/*.py")):
+        documentation = yaml.safe_load(
+            getattr(load(str(path.relative_to(CHECKOUT))), "DOCUMENTATION", "description: []")
+        )
+        assert all(isinstance(line, str) for line in documentation["description"]), path

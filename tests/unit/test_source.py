@@ -82,3 +82,28 @@ def test_nothing_is_taken_without_a_sum(tmp_path: Path, settings: dict[str, str]
     )
     assert run.returncode == (2 if sentence == NO_SUM else 0), run.stdout
     assert sentence in run.stdout
+
+
+def test_auto_asks_registries_at_their_addresses(tmp_path: Path) -> None:
+    tasks = [
+        {"ansible.builtin.include_vars": str(CHECKOUT / "roles/preflight/vars/main.yml")},
+        {"ansible.builtin.debug": {"msg": "{{ __preflight_published }}"}},
+    ]
+    (tmp_path / "play.yml").write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    variables = {
+        "artifact_source_used": "upstream",
+        "__preflight_releases": [],
+        "upstream_kubernetes_registry": "docker.io/k8s",
+    }
+    run = subprocess.run(
+        ["ansible-playbook", "-i", "hosts.example", "-e", json.dumps(variables), str(tmp_path / "play.yml")],
+        cwd=CHECKOUT,
+        env=os.environ | {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    report = json.loads(run.stdout[run.stdout.index("{") :])
+    asked = report["plays"][0]["tasks"][-1]["hosts"]["localhost"]["msg"]
+    assert len(asked) == 3
+    assert asked[0] == "https://registry-1.docker.io/v2/"
