@@ -40,6 +40,8 @@ shell_scripts() { git ls-files -z --cached --others --exclude-standard '*.sh' .c
 
 use_venv test
 export ANSIBLE_HOME=${ANSIBLE_HOME:-$cache_dir/ansible} PATH="$PATH:$cache_dir/bin" PYTHONDONTWRITEBYTECODE=1
+# By the content of files, so that another checkout has it too.
+export MYPY_CACHE_DIR=$cache_dir/mypy
 # Two at a time: these two take about as long as the rest.
 {
     # A fresh clone has no inventory of its own yet.

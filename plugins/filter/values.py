@@ -6,9 +6,10 @@ import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft7Validator, ValidationError
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
 DOCUMENTATION = """
 name: values_findings
@@ -62,6 +63,11 @@ def values_findings(values: Any, setting: str, chart: str) -> list[str]:
     """Say what the schema of a chart refuses of values; see DOCUMENTATION."""
     if not isinstance(values, Mapping):
         return [f"{setting} must map names of the chart's values to values."]
+    if not values:
+        return []
+    # Here, as it takes a second, and each run loads all filters.
+    from jsonschema import Draft7Validator
+
     schema = json.loads((Path(chart) / "values.schema.json").read_text(encoding="utf-8"))
     errors = sorted(Draft7Validator(schema).iter_errors(values), key=lambda error: [str(part) for part in error.path])
     return [sentence for error in errors for sentence in _sentences(error, setting, Path(chart).name)]

@@ -266,7 +266,7 @@ def test_at_least_one_snapshot_is_kept(
     assert not (tmp_path / "backups").exists()
 
 
-@pytest.mark.parametrize(("count", "refused"), [(1, False), (0, True), (-2, True)])
+@pytest.mark.parametrize(("count", "refused"), [(1, False), (0, True)])
 def test_the_role_refuses_it_before_it_changes_anything(tmp_path: Path, count: int, refused: bool) -> None:
     first = yaml.safe_load((CHECKOUT / "roles/control_plane_timers/tasks/main.yml").read_text())[0]
     play = {

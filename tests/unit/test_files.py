@@ -36,9 +36,8 @@ esac
     [
         (["enabled", "active"], []),
         (["masked"], ["unmask", "enable", "start"]),
-        (["masked", "enabled", "active"], ["unmask"]),
     ],
-    ids=["as-wanted", "masked", "masked-while-it-runs"],
+    ids=["as-wanted", "masked"],
 )
 def test_a_service_runs(tmp_path: Path, unit: list[str], done: list[str]) -> None:
     (tmp_path / "unit").mkdir()

@@ -30,12 +30,6 @@ join)
 esac
 """
 HINT = "To see the stack trace of this error execute with --v=5 or higher\n"
-PREFLIGHT = """	[WARNING Service-kubelet]: error is not meant
-[preflight] Some fatal errors occurred:
-	[ERROR Port-10250]: Port 10250 is in use
-[preflight] If you know what you are doing, you can make a check non-fatal with `--ignore-preflight-errors=...`
-error: error execution phase preflight: preflight checks failed
-"""
 TIMEOUT = "error: error execution phase kubelet-wait-bootstrap: failed while waiting for TLS bootstrap\n"
 
 
@@ -70,18 +64,9 @@ def nodes(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    ("complaint", "reason"),
-    [
-        ("", ""),
-        (PREFLIGHT + HINT, "[ERROR Port-10250]: Port 10250 is in use"),
-        (TIMEOUT + HINT, TIMEOUT.strip()),
-    ],
-    ids=["joins", "preflight", "timeout"],
-)
-def test_a_join(nodes: Path, complaint: str, reason: str) -> None:
-    """The second node joins in any case."""
-    (nodes / "cp2/complaint").write_text(complaint)
+def test_one_joins_and_one_fails(nodes: Path) -> None:
+    """Of both the token is taken."""
+    (nodes / "cp2/complaint").write_text(TIMEOUT + HINT)
     known = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
     variables = {
         "join_through": "localhost",
@@ -110,9 +95,9 @@ def test_a_join(nodes: Path, complaint: str, reason: str) -> None:
         assert f"certificateKey: {'c' * 64}" in given
         assert not (nodes / name / "join.yaml").exists()
     assert TOKEN not in said
-    assert (run.returncode != 0) == bool(complaint), said
+    assert run.returncode != 0, said
     sentence = (
-        f"cp2 could not join the cluster: {reason} (journalctl --unit=kubelet on that node ends with: "
+        f"cp2 could not join the cluster: {TIMEOUT.strip()} (journalctl --unit=kubelet on that node ends with: "
         "The disk is full.). Mend that and run again; the node then starts from nothing."
     )
-    assert [line for line in said.splitlines() if "could not join" in line] == ([sentence] if complaint else []), said
+    assert [line for line in said.splitlines() if "could not join" in line] == [sentence], said
