@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +23,8 @@ author: z2jh
 description:
   - A phase is a role, or the tasks that a play has of its own. Each is one line with its time and how much it changed.
   - A phase whose tasks are all skipped is not mentioned.
-  - A phase that takes long says every few seconds' work which task it is at.
+  - A phase that takes long says every few seconds' work which task it is at, and what it builds before it does, as that
+    alone may take minutes.
   - A failure is its message alone; C(-v) shows every task, as the default callback does.
 extends_documentation_fragment:
   - default_callback
@@ -31,6 +33,9 @@ extends_documentation_fragment:
 
 # A task that began this many seconds after the last line is named, so that a long phase shows where it is.
 QUIET_SECONDS = 15.0
+
+# Names of tasks that build one thing of several.
+BUILDS = re.compile(r"^Build \w+ \d+ of \d+")
 
 # What Ansible puts before the tasks of each role.
 VALIDATION = "ansible.builtin.validate_argument_spec"
@@ -125,8 +130,10 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         if phase != self._phase:
             self._end_phase()
             self._phase, self._phase_begin = phase, now
-        elif now - self._last_line > QUIET_SECONDS:
-            self._say(f"  {clock(now - self._phase_begin):>10}  {task.get_name().rpartition(' : ')[2]}")
+            return
+        name = task.get_name().rpartition(" : ")[2].rpartition(" | ")[2]
+        if now - self._last_line > QUIET_SECONDS or BUILDS.match(name):
+            self._say(f"  {clock(now - self._phase_begin):>10}  {name}")
 
     def v2_playbook_on_include(self, included_file: Any) -> None:
         """Say nothing of included files."""

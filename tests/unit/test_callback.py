@@ -34,6 +34,14 @@ def test_a_phase_is_one_line_with_what_changed(tmp_path: Path) -> None:
     assert lines[-1].endswith("in all: ok=1 changed=1 unreachable=0 failed=0")
 
 
+def test_what_is_built_is_said_before(tmp_path: Path) -> None:
+    names = ("First", "Program | Build program 1 of 2, sample", "Look")
+    _, said = _play(tmp_path, "".join(f"    - {{name: '{name}', ansible.builtin.command: 'true'}}\n" for name in names))
+    lines = said.splitlines()
+    assert lines[0].endswith(" s  Build program 1 of 2, sample")
+    assert lines[1].startswith("Prepare ")
+
+
 def test_a_failure_is_its_sentence_without_a_traceback(tmp_path: Path) -> None:
     code, said = _play(tmp_path, "    - {name: Stop here, ansible.builtin.fail: {msg: Do this instead.}}\n")
     assert code == 2
