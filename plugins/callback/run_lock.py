@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import struct
 import sys
 from pathlib import Path
@@ -19,16 +20,17 @@ version_added: "1.0"
 author: z2jh
 description:
   - Refuses a run while another one is at work on this checkout, whose C(state/) both would write, or, in place local,
-    on this machine, whose node containers there are but once.
+    on this machine, whose node containers there are but once, or in place hosts on the same first control plane.
   - The lock belongs to the process of ansible-playbook and vanishes with it, however that ends.
 """
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # It adds to the cache and touches no platform: make check runs it at any time.
 UNLOCKED = CHECKOUT / "playbooks" / "charts.yml"
-# Locked besides their use: a file of the checkout that outlives state/, and one that all checkouts share.
+# Locked besides its use: a file of the checkout that outlives state/. What all checkouts share has files here, which
+# everybody may write to.
 OF_CHECKOUT = Path(__file__).resolve()
-OF_MACHINE = Path("/run/z2jh.lock")
+SHARED = Path("/run/lock")
 # struct flock of Linux: type, whence, start, length, process.
 FLOCK = "hhqqi"
 
@@ -69,10 +71,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         """Lock what the run works on, or end it."""
         if not is_locked(Path(playbook._file_name).resolve()):
             return
-        places = {OF_CHECKOUT: f"on this checkout, {CHECKOUT}"}
-        if self._place(playbook) == "local":
-            places[OF_MACHINE] = "on this machine"
-        for path, where in places.items():
+        for path, where in {OF_CHECKOUT: f"on this checkout, {CHECKOUT}", **self._shared(playbook)}.items():
             if (process := lock(path)) is not None:
                 who = f"Another run is at work {where} (process {process or 'unknown'})"
                 self._display.display(f"{who}: wait until it has ended, then run again.", color="red", stderr=True)
@@ -83,9 +82,18 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             stale.unlink(missing_ok=True)
 
     @staticmethod
-    def _place(playbook: Any) -> str:
-        """Return where the cluster of this run is."""
+    def _shared(playbook: Any) -> dict[Path, str]:
+        """Return what this run shares with those of other checkouts: the file to lock, and how it is called."""
         play = playbook.get_plays()[0]
         variables = play.get_variable_manager()
-        host = variables._inventory.get_host("localhost")
-        return str(variables.get_vars(play=play, host=host).get("place", ""))
+        inventory = variables._inventory
+        place = variables.get_vars(play=play, host=inventory.get_host("localhost")).get("place")
+        if place == "local":
+            return {SHARED / "z2jh-local": "on this machine"}
+        control_planes = inventory.get_groups_dict().get("control_plane", [])
+        if place != "hosts" or not control_planes:
+            return {}
+        host = inventory.get_host(control_planes[0])
+        address = str(variables.get_vars(play=play, host=host).get("ansible_host", host.name))
+        # An address of IPv6 or a name that is none must not lead elsewhere.
+        return {SHARED / f"z2jh-{re.sub('[^A-Za-z0-9.-]', '_', address)}": f"on {host.name} ({address})"}

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+# No run but those of this session of tests claims it.
+ADDRESS = f"test-{os.getpid()}"
 # The worker that waits outlives ansible-playbook when that is killed.
 WAITING = """
 - name: Wait until the test is over
@@ -23,10 +25,8 @@ WAITING = """
 """
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
+def make_checkout(root: Path) -> Path:
     """Make a checkout of its own, so that no real run is in the way of the test."""
-    root = tmp_path / "checkout"
     (root / "playbooks").mkdir(parents=True)
     shutil.copytree(CHECKOUT / "plugins/callback", root / "plugins/callback")
     for name in ("ansible.cfg", "hosts.example"):
@@ -38,16 +38,22 @@ def checkout(tmp_path: Path) -> Path:
     return root
 
 
-def command(root: Path, book: str) -> list[str]:
-    """Return the command line of a run that makes no claim to the machine."""
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    return make_checkout(tmp_path / "checkout")
+
+
+def command(root: Path, book: str, address: str = "") -> list[str]:
+    """Return the command line of a run; it claims the control plane at this address, or the checkout alone."""
     files = [f"-estarted={root}/started", f"-eended={root}/ended"]
-    return ["ansible-playbook", "-i", "hosts.example", "-e", "place=hosts", *files, str(root / book)]
+    place = ["-eplace=hosts", f"-eansible_host={address}"] if address else ["-eplace=existing"]
+    return ["ansible-playbook", "-i", "hosts.example", *place, *files, str(root / book)]
 
 
-def run(root: Path, book: str) -> subprocess.CompletedProcess[str]:
+def run(root: Path, book: str, address: str = "") -> subprocess.CompletedProcess[str]:
     """Run a playbook to its end."""
     return subprocess.run(
-        command(root, book), cwd=root, env=environment(root), capture_output=True, text=True, check=False
+        command(root, book, address), cwd=root, env=environment(root), capture_output=True, text=True, check=False
     )
 
 
@@ -60,7 +66,7 @@ def environment(root: Path) -> dict[str, str]:
 def first(checkout: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Start a run that is at work until the test is over."""
     with subprocess.Popen(
-        command(checkout, "z2jh.yml"),
+        command(checkout, "z2jh.yml", ADDRESS),
         cwd=checkout,
         env=environment(checkout),
         stdout=subprocess.DEVNULL,
@@ -72,6 +78,8 @@ def first(checkout: Path) -> Iterator[subprocess.Popen[bytes]]:
         yield process
         (checkout / "ended").touch()
         process.kill()
+    for file in Path("/run/lock").glob(f"z2jh-{ADDRESS}*"):
+        file.unlink()
 
 
 def test_the_second_of_two_is_refused(checkout: Path, first: subprocess.Popen[bytes]) -> None:
@@ -99,3 +107,13 @@ def test_a_run_that_was_killed_locks_nothing(checkout: Path, first: subprocess.P
 def test_one_after_the_other_is_not_refused(checkout: Path) -> None:
     assert run(checkout, "playbooks/teardown.yml").returncode == 0
     assert run(checkout, "playbooks/teardown.yml").returncode == 0
+
+
+def test_a_second_checkout_is_refused_on_the_same_control_plane(
+    checkout: Path, first: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    other = make_checkout(tmp_path / "other")
+    refused = run(other, "playbooks/teardown.yml", ADDRESS)
+    assert refused.returncode == 1
+    assert f"Another run is at work on z2jh-cp1 ({ADDRESS}) (process {first.pid}): " in refused.stderr
+    assert run(other, "playbooks/teardown.yml", f"{ADDRESS}-2").returncode == 0
