@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from loading import CHECKOUT, load
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 # No run but those of this session of tests claims it.
 ADDRESS = f"test-{os.getpid()}"
 # The worker that waits outlives ansible-playbook when that is killed.
@@ -78,7 +78,7 @@ def first(checkout: Path) -> Iterator[subprocess.Popen[bytes]]:
         yield process
         (checkout / "ended").touch()
         process.kill()
-    for file in Path("/run/lock").glob(f"z2jh-{ADDRESS}*"):
+    for file in load("plugins/callback/run_lock.py").SHARED.glob(f"z2jh-{ADDRESS}*"):
         file.unlink()
 
 
