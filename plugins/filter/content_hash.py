@@ -141,11 +141,21 @@ def image_sources(images: Iterable[Mapping[str, Any]], references: Mapping[str, 
     ]
 
 
+def _made_of(program: Path) -> str:
+    """Return what a finished program's link leads to in the cache: a folder and a file, of which one has the hash."""
+    if not program.exists():
+        raise AnsibleFilterError(f"image_tags: {program} does not exist")
+    if not program.is_symlink():
+        raise AnsibleFilterError(f"image_tags: {program} is no link to what was made")
+    return "/".join(program.resolve().parts[-2:])
+
+
 def image_tags(images: Iterable[Mapping[str, Any]], checkout: str, programs: str, recipe: str = "") -> dict[str, str]:
     """Return the tag of every image: a hash of its folder, inputs and programs, of its parent's tag and of the recipe.
 
     The tag of an image that is taken from upstream follows from its reference alone.
-    Images stand in build order; `programs` is the folder of finished programs.
+    Images stand in build order; `programs` is the folder of finished programs, by links to files whose names say what
+    they were made of. Those names count: there is a gigabyte in the files.
     """
     tags: dict[str, str] = {}
     for image in images:
@@ -157,8 +167,8 @@ def image_tags(images: Iterable[Mapping[str, Any]], checkout: str, programs: str
             raise AnsibleFilterError(f"image_tags: {image['name']} comes before its parent {parent}")
         paths = [f"{checkout}/{image['folder']}/Containerfile"]
         paths += [f"{checkout}/{path}" for path in image.get("inputs", [])]
-        paths += [f"{programs}/{program}" for program in image.get("programs", [])]
-        tags[image["name"]] = content_hash(paths, "\0".join([recipe, tags.get(parent, "")]))
+        made_of = [_made_of(Path(programs, program)) for program in image.get("programs", [])]
+        tags[image["name"]] = content_hash(paths, "\0".join([recipe, tags.get(parent, ""), *made_of]))
     return tags
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import shutil
 import ssl
@@ -21,7 +22,9 @@ author: z2jh
 description:
   - Has kubeadm render the manifests of etcd and the control plane elsewhere, compares them, and puts those that differ
     or are missing in place, each in one step, so that the kubelet never reads half of one.
-  - Then gives what was changed the time to run anew and be ready, so that control planes do not restart together.
+  - Then gives what was changed the time to run anew and be ready, so that control planes do not restart together. Fails
+    if something that was ready before is not then, so that the same is not done to the next control plane. What was not
+    ready before may need that one.
   - Does nothing on a machine that kubeadm has not made a control plane of yet.
 options:
   config:
@@ -33,9 +36,9 @@ options:
     type: path
     default: /etc/kubernetes
   wait:
-    description: Seconds to wait for pods that were changed. What is not ready then is left to the tasks that need it.
+    description: Seconds to wait for pods that were changed.
     type: int
-    default: 90
+    default: 120
 attributes:
   check_mode: {support: full, description: It says what it would change.}
 """
@@ -60,6 +63,10 @@ READY = {
 }
 # The kubelet looks for changed manifests every 20 s. One that is only written in another way starts nothing anew.
 NOTICED = 30
+NOT_READY = (
+    "{0} on {1} ran, and is not ready {2} s after its manifest was changed, so no other control plane was changed: "
+    "crictl ps -a and crictl logs on {1} say why. Mend that, or undo the setting that was changed, then run again."
+)
 PHASES = (("control-plane", "all"), ("etcd", "local"))
 # What etcd was told of other members when it joined. It is not in kubeadm's configuration, and etcd reads it only once.
 MEMBERS = re.compile(r"^ +- --initial-cluster(?:-state)?=.*\n", re.MULTILINE)
@@ -82,21 +89,23 @@ def render(module: AnsibleModule, config: str, folder: Path) -> None:
             module.fail_json(msg=f"kubeadm cannot render the manifests of {' '.join(phase)}: {complaint.strip()}")
 
 
-def repair(module: AnsibleModule, rendered: Path, manifests: Path) -> list[str]:
-    """Put the manifests that differ in place, and name them."""
-    repaired = []
+def differing(rendered: Path, manifests: Path) -> list[str]:
+    """Complete the rendered manifests by what etcd knows, and name those that differ from the present ones."""
+    names = []
     for wanted in sorted(rendered.glob("*.yaml")):
         target = manifests / wanted.name
         present = target.read_text() if target.exists() else ""
         wanted.write_text(with_members(wanted.read_text(), present))
-        if wanted.read_text() == present:
-            continue
-        repaired.append(wanted.stem)
-        if not module.check_mode:
-            manifests.mkdir(mode=0o700, exist_ok=True)
-            # In one file system a rename is one step.
-            wanted.replace(target)
-    return repaired
+        if wanted.read_text() != present:
+            names.append(wanted.stem)
+    return names
+
+
+def put(names: list[str], rendered: Path, manifests: Path) -> None:
+    """Put manifests in place; in one file system a rename is one step."""
+    manifests.mkdir(mode=0o700, exist_ok=True)
+    for name in names:
+        (rendered / f"{name}.yaml").replace(manifests / f"{name}.yaml")
 
 
 def processes(pod: str) -> set[str]:
@@ -142,7 +151,7 @@ def main() -> None:
         argument_spec={
             "config": {"type": "path", "required": True},
             "folder": {"type": "path", "default": "/etc/kubernetes"},
-            "wait": {"type": "int", "default": 90},
+            "wait": {"type": "int", "default": 120},
         },
         supports_check_mode=True,
     )
@@ -156,14 +165,19 @@ def main() -> None:
     rendered.mkdir(mode=0o700)
     try:
         render(module, params["config"], rendered)
-        before = {pod: processes(pod) for pod in READY}
-        repaired = repair(module, rendered, folder / "manifests")
+        names = differing(rendered, folder / "manifests")
+        changed = [] if module.check_mode else names
+        before = {pod: processes(pod) for pod in changed}
+        ready = [pod for pod in changed if is_ready(pod)]
+        put(changed, rendered, folder / "manifests")
     finally:
         shutil.rmtree(rendered, ignore_errors=True)
     began = time.monotonic()
-    waited_for = [] if module.check_mode else repaired
-    settled = [pod for pod in waited_for if settle(pod, before[pod], began, params["wait"])]
-    module.exit_json(changed=bool(repaired), repaired=repaired, settled=settled)
+    settled = [pod for pod in changed if settle(pod, before[pod], began, params["wait"])]
+    result = {"changed": bool(names), "repaired": names, "settled": settled}
+    if lost := [pod for pod in ready if pod not in settled]:
+        module.fail_json(msg=NOT_READY.format(", ".join(lost), platform.node(), params["wait"]), **result)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 
 def run_with_volume(cluster: Cluster, namespace: str, name: str, script: str) -> str:
     """Run a script in a pod of its own that mounts the claim `data`; return what it printed."""
-    image = cluster.core.read_namespaced_pod(cluster.pod("component=hub").name, "jupyterhub").spec.containers[0].image
+    image = cluster.pod("component=hub").image
     core = cluster.core
     core.create_namespaced_pod(
         namespace,
@@ -88,7 +88,7 @@ def test_a_volume_outlives_its_pod(cluster: Cluster, namespace: str) -> None:
 
 def run_on_node(cluster: Cluster, namespace: str, name: str, node: str, *command: str) -> Pod:
     """Run a pod on this node, and return it when it runs."""
-    image = cluster.core.read_namespaced_pod(cluster.pod("component=hub").name, "jupyterhub").spec.containers[0].image
+    image = cluster.pod("component=hub").image
     # Named, so that no scheduler and no taint keeps it from a control plane.
     spec = {
         "nodeName": node,

@@ -36,16 +36,10 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     cluster.remove_namespace("tests-scale")
 
 
-def hub_image(cluster: Cluster) -> str:
-    """Return the hub's image, which every node may pull."""
-    pod = cluster.core.read_namespaced_pod(cluster.pod("component=hub").name, "jupyterhub")
-    return str(pod.spec.containers[0].image)
-
-
 def keep_data_on(cluster: Cluster, namespace: str, node: str) -> None:
     """Have a pod write to a volume on a node's disk."""
     core = cluster.core
-    image = hub_image(cluster)
+    image = cluster.pod("component=hub").image
     size = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "16Mi"}}}
     core.create_namespaced_persistent_volume_claim(namespace, {"metadata": {"name": "data"}, "spec": size})
     container = {
@@ -69,7 +63,7 @@ def keep_pod_on(cluster: Cluster, namespace: str, node: str) -> client.PolicyV1A
     """Run a pod on a node that nobody may evict; return the API by which that is taken back."""
     container = {
         "name": "main",
-        "image": hub_image(cluster),
+        "image": cluster.pod("component=hub").image,
         "command": ["python3", "-c", "import signal; signal.pause()"],
     }
     spec = {

@@ -77,7 +77,9 @@ class Pod:
         self.namespace: str = found.metadata.namespace
         self.name: str = found.metadata.name
         self.ip: str = found.status.pod_ip
-        self._container: str = found.spec.containers[0].name
+        first = found.spec.containers[0]
+        self.image: str = first.image
+        self._container: str = first.name
 
     def __repr__(self) -> str:
         return f"{self.namespace}/{self.name}"

@@ -90,16 +90,13 @@ class Hubs:
 
 def _images(cluster: Cluster) -> dict[str, str]:
     """Return the images of the platform that runs: of its hub, its proxy, and the smallest of its servers."""
-    pods = {
-        name: cluster.core.list_namespaced_pod(HUB_NAMESPACE, label_selector=f"component={name}").items[0]
-        for name in ("hub", "proxy", "continuous-image-puller")
-    }
-    pulled = [container.image for container in pods["continuous-image-puller"].spec.init_containers]
-    minimal = next(image for image in pulled if "/minimal:" in image)
+    selector = "component=continuous-image-puller"
+    puller = cluster.core.list_namespaced_pod(HUB_NAMESPACE, label_selector=selector).items[0]
+    pulled = [container.image for container in puller.spec.init_containers]
     return {
-        "hub": pods["hub"].spec.containers[0].image,
-        "proxy": pods["proxy"].spec.containers[0].image,
-        "minimal": minimal,
+        "hub": cluster.pod("component=hub").image,
+        "proxy": cluster.pod("component=proxy").image,
+        "minimal": next(image for image in pulled if "/minimal:" in image),
     }
 
 

@@ -6,12 +6,13 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from live.platform import ROOT
+from live.polling import until
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,13 @@ def down() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def kill_run_at(task: str) -> bool:
-    """Start a run and kill it, with all that it has started here, as a task begins; say whether it came to that."""
+def kill_run_at(task: str, *, script: tuple[str, ...] = ("up.sh",), once: Callable[[], bool] = lambda: True) -> bool:
+    """Start a run and kill it, with all that it has started here; say whether it came to that.
+
+    It is killed as a task begins, or once something is so after that.
+    """
     process = subprocess.Popen(
-        [ROOT / "scripts" / "up.sh", "-v"],
+        [ROOT / "scripts" / script[0], *script[1:], "-v"],
         env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -82,7 +86,10 @@ def kill_run_at(task: str) -> bool:
         start_new_session=True,
     )
     try:
-        return any(line.startswith("TASK [") and task in line for line in _lines(process))
+        reached = any(line.startswith("TASK [") and task in line for line in _lines(process))
+        if reached:
+            until(f"{task} is on its way", once, 120, every=0.2)
+        return reached
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

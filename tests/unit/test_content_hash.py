@@ -81,8 +81,16 @@ def checkout(tmp_path: Path) -> Path:
         (tmp_path / "images" / name / "Containerfile").write_text(f"FROM {name}")
     (tmp_path / "shared").write_text("shared")
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "tool").write_text("tool")
+    (tmp_path / "programs").mkdir()
+    make(tmp_path, "tool-1")
     return tmp_path
+
+
+def make(checkout: Path, file: str) -> None:
+    """Make the program, by another name if of something else."""
+    (checkout / "programs" / file).write_text("tool")
+    (checkout / "bin/tool").unlink(missing_ok=True)
+    (checkout / "bin/tool").symlink_to(checkout / "programs" / file)
 
 
 IMAGES = [
@@ -97,14 +105,27 @@ def tags(checkout: Path, recipe: str = "") -> dict[str, str]:
     return result
 
 
-@pytest.mark.parametrize("changed", ["shared", "bin/tool", "images/hub/Containerfile"])
+@pytest.mark.parametrize("changed", ["shared", "program", "images/hub/Containerfile"])
 def test_an_input_changes_only_its_image(checkout: Path, changed: str) -> None:
     """What one image is made of does not rebuild the others."""
     before = tags(checkout)
-    (checkout / changed).write_text("other")
+    if changed == "program":
+        make(checkout, "tool-2")
+    else:
+        (checkout / changed).write_text("other")
     after = tags(checkout)
     assert after["base"] == before["base"]
     assert after["hub"] != before["hub"]
+
+
+def test_a_program_is_a_link_to_what_was_made(checkout: Path) -> None:
+    """Another file would not say what it was made of."""
+    (checkout / "bin/tool").unlink()
+    with pytest.raises(AnsibleFilterError, match="bin/tool does not exist"):
+        tags(checkout)
+    (checkout / "bin/tool").write_text("tool")
+    with pytest.raises(AnsibleFilterError, match="bin/tool is no link"):
+        tags(checkout)
 
 
 def test_a_parent_changes_its_children(checkout: Path) -> None:

@@ -18,34 +18,44 @@ case $1 in
 show)
     echo "LoadState=$([ -e masked ] && echo masked || echo loaded)"
     echo "ActiveState=$([ -e active ] && echo active || echo inactive)"
-    echo "ActiveEnterTimestamp=Fri 2100-01-01 00:00:00 UTC"
-    echo "NeedDaemonReload=no" ;;
+    echo "UnitFileState=$([ -e enabled ] && echo enabled || echo disabled)"
+    echo "ActiveEnterTimestamp=@$([ -e long-ago ] && echo 0 || echo 4102444800)"
+    echo "NeedDaemonReload=$([ -e stale ] && echo yes || echo no)" ;;
 is-enabled)
     for state in masked enabled disabled; do [ ! -e $state ] || break; done
     echo $state
     [ $state = enabled ] ;;
 unmask) rm masked ;;
 enable) [ ! -e masked ] && touch enabled ;;
-start) [ ! -e masked ] && touch active ;;
+start | restart) [ ! -e masked ] && touch active ;;
 esac
 """
 
 
+RUNS = ["enabled", "active"]
+RESTARTED = ["daemon-reload", "restart"]
+
+
 @pytest.mark.parametrize(
-    ("unit", "done"),
+    ("unit", "content", "done"),
     [
-        (["enabled", "active"], []),
-        (["masked"], ["unmask", "enable", "start"]),
+        pytest.param(RUNS, "content", [], id="as-wanted"),
+        pytest.param(["masked"], "content", ["unmask", "enable", "start"], id="masked"),
+        pytest.param(["active"], "content", ["enable"], id="disabled"),
+        pytest.param(["enabled"], "content", ["start"], id="stopped"),
+        pytest.param([*RUNS, "long-ago"], "content", RESTARTED, id="began-before-its-file"),
+        pytest.param([*RUNS, "stale"], "content", RESTARTED, id="unit-not-read"),
+        pytest.param(RUNS, "edited", RESTARTED, id="edited"),
+        pytest.param(["enabled"], "edited", ["daemon-reload", "start"], id="edited-and-stopped"),
     ],
-    ids=["as-wanted", "masked"],
 )
-def test_a_service_runs(tmp_path: Path, unit: list[str], done: list[str]) -> None:
+def test_a_service_runs_with_its_files(tmp_path: Path, unit: list[str], content: str, done: list[str]) -> None:
     (tmp_path / "unit").mkdir()
     for state in unit:
         (tmp_path / "unit" / state).touch()
     (tmp_path / "systemctl").write_text(SYSTEMCTL)
     (tmp_path / "systemctl").chmod(0o755)
-    (tmp_path / "file").write_text("content")
+    (tmp_path / "file").write_text(content)
     (tmp_path / "file").chmod(0o644)
     file = {"path": str(tmp_path / "file"), "content": "content", "mode": "0644", "owner": (tmp_path / "file").owner()}
     role = {"role": "files", "vars": {"files_wanted": [file], "files_services": ["sample"]}}
@@ -61,4 +71,5 @@ def test_a_service_runs(tmp_path: Path, unit: list[str], done: list[str]) -> Non
     assert run.returncode == 0, run.stdout + run.stderr
     log = tmp_path / "log"
     assert (log.read_text().split() if log.exists() else []) == done
-    assert {path.name for path in (tmp_path / "unit").iterdir()} == {"enabled", "active"}
+    assert {path.name for path in (tmp_path / "unit").iterdir()} == {*unit, *RUNS} - {"masked"}
+    assert (tmp_path / "file").read_text() == "content"

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import stat
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +111,78 @@ def test_what_kubeadm_complains_of_is_said(folder: Path) -> None:
     assert answer["failed"] is True
     assert answer["msg"] == "kubeadm cannot render the manifests of control-plane all: cannot load broken"
     assert not (folder / "z2jh-rendered").exists()
+
+
+@pytest.fixture
+def etcd() -> Iterator[None]:
+    """Answer as an etcd that is ready."""
+
+    class Ready(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+    with ThreadingHTTPServer(("127.0.0.1", 2381), Ready) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield
+        server.shutdown()
+
+
+def test_what_was_ready_and_is_not_stops_the_run(folder: Path, etcd: None) -> None:
+    manifests = folder / "manifests"
+    for pod in ("etcd", "kube-apiserver"):
+        (manifests / f"{pod}.yaml").write_text("another\n")
+    answer = run(folder)
+    assert answer["failed"] is True
+    assert answer["msg"].startswith(
+        f"etcd on {platform.node()} ran, and is not ready 0 s after its manifest was changed, so no other control plane"
+    )
+    assert answer["repaired"] == ["etcd", "kube-apiserver"]
+    # Control: what was not ready before may need the next control plane.
+    (manifests / "kube-apiserver.yaml").write_text("another\n")
+    assert "failed" not in run(folder)
+
+
+@pytest.mark.parametrize("first", ["failed", "changed"])
+def test_a_control_plane_that_does_not_come_back_stops_the_run(tmp_path: Path, first: str) -> None:
+    """With a module that says of each what the real one would."""
+    (tmp_path / "kubeadm_manifests.py").write_text(
+        "from ansible.module_utils.basic import AnsibleModule\n"
+        f"AnsibleModule({{'config': {{}}}}).exit_json(failed={first == 'failed'}, changed=True, msg='asked')\n"
+    )
+    role = {"name": "control_plane", "tasks_from": "static_pods"}
+    play = {
+        "name": "Repair",
+        "hosts": "control_plane",
+        "connection": "local",
+        "gather_facts": False,
+        "any_errors_fatal": True,
+        "vars": {"ansible_python_interpreter": sys.executable},
+        "tasks": [{"name": "Repair", "ansible.builtin.import_role": role}],
+    }
+    book, inventory = tmp_path / "play.yml", tmp_path / "hosts"
+    book.write_text(json.dumps([play]))
+    inventory.write_text("[control_plane]\nc1\nc2\nc3\n")
+    run = subprocess.run(
+        ["ansible-playbook", "-i", inventory, book],
+        cwd=CHECKOUT,
+        env=os.environ
+        | {"ANSIBLE_HOME": f"{tmp_path}/home", "ANSIBLE_LIBRARY": str(tmp_path)}
+        | {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "{" in run.stdout, run.stdout + run.stderr
+    report = json.loads(run.stdout[run.stdout.index("{") :])
+    said = [
+        host
+        for play in report["plays"]
+        for task in play["tasks"]
+        for host, one in task["hosts"].items()
+        if one.get(first)
+    ]
+    assert said == (["c1"] if first == "failed" else ["c1", "c2", "c3"])
 
 
 @pytest.mark.parametrize(
