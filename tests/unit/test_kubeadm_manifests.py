@@ -175,14 +175,14 @@ def test_a_control_plane_that_does_not_come_back_stops_the_run(tmp_path: Path, f
     )
     assert "{" in run.stdout, run.stdout + run.stderr
     report = json.loads(run.stdout[run.stdout.index("{") :])
-    said = [
-        host
+    asked = [
+        [host for host, answer in task["hosts"].items() if answer.get("msg") == "asked"]
         for play in report["plays"]
         for task in play["tasks"]
-        for host, one in task["hosts"].items()
-        if one.get(first)
     ]
-    assert said == (["c1"] if first == "failed" else ["c1", "c2", "c3"])
+    # One at a time, in whatever order.
+    turns = [hosts for hosts in asked if hosts]
+    assert [len(hosts) for hosts in turns] == ([1] if first == "failed" else [1, 1, 1]), turns
 
 
 @pytest.mark.parametrize(
