@@ -31,6 +31,8 @@ options:
 
 CACHES = frozenset({"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".ipynb_checkpoints"})
 DIGITS = 20
+# Keys of a program or an image that say nothing of what it is made of.
+WHERE_AND_WHEN = frozenset({"place", "needed", "later"})
 
 
 def _files(path: Path) -> Iterator[tuple[str, Path]]:
@@ -70,7 +72,7 @@ def of_place(entries: Iterable[Mapping[str, Any]], place: str) -> list[dict[str,
         return place == named if isinstance(named, str) else place in named
 
     return [
-        {key: value for key, value in entry.items() if key not in ("place", "needed")}
+        {key: value for key, value in entry.items() if key not in WHERE_AND_WHEN}
         for entry in entries
         if here(entry.get("place", place)) and entry.get("needed", True)
     ]
