@@ -144,12 +144,12 @@ def image_sources(images: Iterable[Mapping[str, Any]], references: Mapping[str, 
 
 
 def _made_of(program: Path) -> str:
-    """Return what a finished program's link leads to in the cache: a folder and a file, of which one has the hash."""
+    """Return what a finished program's link leads to in the cache, a path with the hash of what it was made of."""
     if not program.exists():
         raise AnsibleFilterError(f"image_tags: {program} does not exist")
     if not program.is_symlink():
         raise AnsibleFilterError(f"image_tags: {program} is no link to what was made")
-    return "/".join(program.resolve().parts[-2:])
+    return program.resolve().relative_to(program.parent.parent.resolve()).as_posix()
 
 
 def image_tags(images: Iterable[Mapping[str, Any]], checkout: str, programs: str, recipe: str = "") -> dict[str, str]:

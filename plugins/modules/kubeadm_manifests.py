@@ -23,8 +23,8 @@ description:
   - Has kubeadm render the manifests of etcd and the control plane elsewhere, compares them, and puts those that differ
     or are missing in place, each in one step, so that the kubelet never reads half of one.
   - Then gives what was changed the time to run anew and be ready, so that control planes do not restart together. Fails
-    if something that was ready before is not then, so that the same is not done to the next control plane. What was not
-    ready before may need that one.
+    if something that was ready before is not then, with the former manifests in place again, so that the same is
+    done neither to the next control plane nor by the next run. What was not ready before may need that one.
   - Does nothing on a machine that kubeadm has not made a control plane of yet.
 options:
   config:
@@ -36,9 +36,9 @@ options:
     type: path
     default: /etc/kubernetes
   wait:
-    description: Seconds to wait for pods that were changed.
+    description: Seconds to wait for pods that were changed; a third of it for those that were not ready before.
     type: int
-    default: 120
+    default: 300
 attributes:
   check_mode: {support: full, description: It says what it would change.}
 """
@@ -64,8 +64,9 @@ READY = {
 # The kubelet looks for changed manifests every 20 s. One that is only written in another way starts nothing anew.
 NOTICED = 30
 NOT_READY = (
-    "{0} on {1} ran, and is not ready {2} s after its manifest was changed, so no other control plane was changed: "
-    "crictl ps -a and crictl logs on {1} say why. Mend that, or undo the setting that was changed, then run again."
+    "{0} on {1} ran, and was not ready {2} s after its manifest was changed, so the former one is back and no further "
+    "control plane was changed: crictl ps -a and crictl logs on {1} say why. Undo the setting that was changed, or "
+    "mend what it needs, then run again."
 )
 PHASES = (("control-plane", "all"), ("etcd", "local"))
 # What etcd was told of other members when it joined. It is not in kubeadm's configuration, and etcd reads it only once.
@@ -110,12 +111,12 @@ def put(names: list[str], rendered: Path, manifests: Path) -> None:
 
 def processes(pod: str) -> set[str]:
     """Return the numbers of the processes of a pod, by what the kernel keeps of its program's name."""
-    return {path.parent.name for path in Path("/proc").glob("[0-9]*/comm") if _read(path) == pod[:15]}
+    return {path.parent.name for path in Path("/proc").glob("[0-9]*/comm") if _read(path).strip() == pod[:15]}
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text().strip()
+        return path.read_text()
     except OSError:
         return ""
 
@@ -145,13 +146,32 @@ def settle(pod: str, before: set[str], began: float, seconds: float) -> bool:
     return False
 
 
+def change(names: list[str], rendered: Path, manifests: Path, seconds: int) -> tuple[list[str], list[str]]:
+    """Put manifests in place and wait for their pods; name those that are ready, and those that were and are not.
+
+    If there is one that was and is not, the former manifests of all that were ready come back.
+    """
+    before = {pod: processes(pod) for pod in names}
+    ready = [pod for pod in names if is_ready(pod)]
+    former = {pod: text for pod in ready if (text := _read(manifests / f"{pod}.yaml"))}
+    put(names, rendered, manifests)
+    began = time.monotonic()
+    settled = [pod for pod in names if settle(pod, before[pod], began, seconds if pod in ready else seconds / 3)]
+    lost = [pod for pod in ready if pod not in settled]
+    if lost:
+        for pod, text in former.items():
+            (rendered / f"{pod}.yaml").write_text(text)
+        put(list(former), rendered, manifests)
+    return settled, lost
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "config": {"type": "path", "required": True},
             "folder": {"type": "path", "default": "/etc/kubernetes"},
-            "wait": {"type": "int", "default": 120},
+            "wait": {"type": "int", "default": 300},
         },
         supports_check_mode=True,
     )
@@ -163,19 +183,17 @@ def main() -> None:
     # One that was cut off may have left its own.
     shutil.rmtree(rendered, ignore_errors=True)
     rendered.mkdir(mode=0o700)
+    settled: list[str] = []
+    lost: list[str] = []
     try:
         render(module, params["config"], rendered)
         names = differing(rendered, folder / "manifests")
-        changed = [] if module.check_mode else names
-        before = {pod: processes(pod) for pod in changed}
-        ready = [pod for pod in changed if is_ready(pod)]
-        put(changed, rendered, folder / "manifests")
+        if not module.check_mode:
+            settled, lost = change(names, rendered, folder / "manifests", params["wait"])
     finally:
         shutil.rmtree(rendered, ignore_errors=True)
-    began = time.monotonic()
-    settled = [pod for pod in changed if settle(pod, before[pod], began, params["wait"])]
     result = {"changed": bool(names), "repaired": names, "settled": settled}
-    if lost := [pod for pod in ready if pod not in settled]:
+    if lost:
         module.fail_json(msg=NOT_READY.format(", ".join(lost), platform.node(), params["wait"]), **result)
     module.exit_json(**result)
 

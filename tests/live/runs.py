@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,8 +93,23 @@ def kill_run_at(task: str, *, script: tuple[str, ...] = ("up.sh",), once: Callab
         return reached
     finally:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+            for number in (process.pid, *descendants(process.pid)):
+                with suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGKILL)
         process.wait()
+
+
+def descendants(number: int) -> list[int]:
+    """Return the processes that a process has started, and those that they have; Ansible's leave its session."""
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            # What stands before the last parenthesis is the program's name.
+            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
+    found = [number]
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return found[1:]
 
 
 def _lines(process: subprocess.Popen[str]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,15 @@ def test_private_reverse_lookups_go_nowhere(corefile: list[str]) -> None:
     assert {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"} <= set(zones)
     assert corefile[at + 1].split() == ["rcode", "NXDOMAIN"]
     assert [line.split()[0] for line in corefile].index("forward") > at
+
+
+def test_coredns_has_the_plugins(corefile: list[str]) -> None:
+    """Ours is built with some of them; one that it lacks would keep it from starting."""
+    program = (SOURCE.parents[2] / "artifacts/files/go/coredns/main.go").read_text(encoding="utf-8")
+    built = set(re.findall(r'coredns/plugin/(\w+)"', program))
+    used = {line.split()[0] for line in corefile if re.match(r" {4}[a-z]", line)}
+    assert {"prometheus", "template", "kubernetes"} <= used
+    assert {"metrics" if name == "prometheus" else name for name in used} <= built
 
 
 def test_stand_ins_are_found(corefile: list[str]) -> None:

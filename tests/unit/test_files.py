@@ -47,6 +47,7 @@ RESTARTED = ["daemon-reload", "restart"]
         pytest.param([*RUNS, "stale"], "content", RESTARTED, id="unit-not-read"),
         pytest.param(RUNS, "edited", RESTARTED, id="edited"),
         pytest.param(["enabled"], "edited", ["daemon-reload", "start"], id="edited-and-stopped"),
+        pytest.param(["enabled", "stale"], "edited", ["daemon-reload", "start"], id="edited-stopped-and-not-read"),
     ],
 )
 def test_a_service_runs_with_its_files(tmp_path: Path, unit: list[str], content: str, done: list[str]) -> None:

@@ -135,10 +135,15 @@ def test_what_was_ready_and_is_not_stops_the_run(folder: Path, etcd: None) -> No
     answer = run(folder)
     assert answer["failed"] is True
     assert answer["msg"].startswith(
-        f"etcd on {platform.node()} ran, and is not ready 0 s after its manifest was changed, so no other control plane"
+        f"etcd on {platform.node()} ran, and was not ready 0 s after its manifest was changed, so the former one is"
     )
     assert answer["repaired"] == ["etcd", "kube-apiserver"]
+    # So the next run finds it as this one did.
+    assert (manifests / "etcd.yaml").read_text() == "another\n"
+    assert (manifests / "kube-apiserver.yaml").read_text() == "pod: apiserver\n"
+    assert run(folder)["failed"] is True
     # Control: what was not ready before may need the next control plane.
+    (manifests / "etcd.yaml").write_text("  - --a\n    - --initial-cluster=one\n  - --z\n")
     (manifests / "kube-apiserver.yaml").write_text("another\n")
     assert "failed" not in run(folder)
 
