@@ -542,21 +542,27 @@ def settings_findings(
     return findings
 
 
-def changed_networks_findings(answer: Mapping[str, Any], networks: Mapping[str, str]) -> list[str]:
+def changed_networks_findings(
+    answer: Mapping[str, Any], networks: Mapping[str, str], noted: Mapping[str, Any]
+) -> list[str]:
     """Say which networks the cluster was not made with.
 
-    The answer is what kubernetes.core.k8s_info says of kubeadm's ConfigMap; one that tells nothing passes.
+    The answer is what kubernetes.core.k8s_info says of kubeadm's ConfigMap. If it tells nothing, what the last whole
+    run has noted counts; a cluster of which neither is known passes.
     """
-    findings = []
+    made: dict[str, Any] = {}
     for found in answer.get("resources") or []:
-        made = (yaml.safe_load(found["data"]["ClusterConfiguration"]) or {}).get("networking") or {}
-        for setting, field in MADE_WITH.items():
-            if made.get(field) and made[field] != networks[setting]:
-                findings.append(
-                    f"{setting} of a running cluster cannot be changed: it was made with {made[field]}, not "
-                    f"{networks[setting]}; put that back, or take the platform down first (make down), with all homes "
-                    "on it."
-                )
+        told = (yaml.safe_load(found["data"]["ClusterConfiguration"]) or {}).get("networking") or {}
+        made = {setting: told.get(field) for setting, field in MADE_WITH.items()}
+    findings = []
+    for setting in MADE_WITH:
+        before = made.get(setting) or noted.get(setting)
+        if before and before != networks[setting]:
+            findings.append(
+                f"{setting} of a running cluster cannot be changed: it was made with {before}, not "
+                f"{networks[setting]}; put that back, or take the platform down first (make down), with all homes "
+                "on it."
+            )
     return findings
 
 

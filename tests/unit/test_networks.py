@@ -1,4 +1,4 @@
-"""Role preflight asks a cluster for the networks that it was made with, and goes on if it does not answer."""
+"""Preflight asks a cluster for the networks that it was made with; if there is no answer, the note of them counts."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def look(folder: Path, port: int, *options: str) -> tuple[int, str]:
     (folder / "play.yml").write_text(
         json.dumps([{"hosts": "localhost", "tasks": [{"ansible.builtin.include_role": role}]}])
     )
-    given = ["-e", f"kubeconfig_path={folder}/kubeconfig service_cidr=10.96.0.0/16", *options]
+    given = ["-e", f"kubeconfig_path={folder}/kubeconfig state_dir={folder} service_cidr=10.96.0.0/16", *options]
     run = subprocess.run(
         ["ansible-playbook", "-i", "hosts.example", *given, str(folder / "play.yml")],
         cwd=CHECKOUT,
@@ -72,9 +72,23 @@ def test_a_changed_network_ends_even_a_dry_run(tmp_path: Path) -> None:
     assert "pod_cidr of a running cluster cannot be changed: it was made with 10.244.0.0/16" in said
 
 
-def test_a_cluster_that_does_not_answer_ends_no_run(tmp_path: Path) -> None:
+def unused_port() -> int:
+    """Return a port at which nothing listens."""
     with http.server.HTTPServer(("127.0.0.1", 0), ApiServer) as server:
-        port = server.server_port
+        return server.server_port
+
+
+def test_the_last_run_has_noted_what_a_cluster_that_does_not_answer_was_made_with(tmp_path: Path) -> None:
+    (tmp_path / "status.yml").write_text("pod_cidr: 10.244.0.0/16\nservice_cidr: 10.96.0.0/16\n")
+    code, said = look(tmp_path, unused_port(), "-e", "pod_cidr=10.245.0.0/16")
+    assert code == 2
+    assert "pod_cidr of a running cluster cannot be changed: it was made with 10.244.0.0/16" in said
+    code, said = look(tmp_path, unused_port(), "-e", "pod_cidr=10.244.0.0/16")
+    assert code == 0, said
+
+
+def test_a_cluster_of_which_nothing_is_known_ends_no_run(tmp_path: Path) -> None:
+    port = unused_port()
     code, said = look(tmp_path, port, "-e", "pod_cidr=10.245.0.0/16")
     assert code == 0, said
     assert "failed=0" in said

@@ -507,8 +507,9 @@ MADE = {"resources": [{"data": {"ClusterConfiguration": CLUSTER}}]}
     ],
 )
 def test_a_running_cluster_keeps_its_networks(change: dict[str, str], sentence: str) -> None:
-    assert settings.changed_networks_findings(MADE, GOOD | change) == [sentence]
-    assert settings.changed_networks_findings(MADE, GOOD) == []
+    assert settings.changed_networks_findings(MADE, GOOD | change, {}) == [sentence]
+    assert settings.changed_networks_findings(MADE, GOOD, GOOD | change) == []
+    assert settings.changed_networks_findings({"failed": True}, GOOD | change, GOOD) == [sentence]
 
 
 @pytest.mark.parametrize(
@@ -519,8 +520,8 @@ def test_a_running_cluster_keeps_its_networks(change: dict[str, str], sentence: 
         {"resources": [{"data": {"ClusterConfiguration": ""}}]},
     ],
 )
-def test_a_cluster_that_tells_nothing_is_compared_with_nothing(answer: dict[str, Any]) -> None:
-    assert settings.changed_networks_findings(answer, GOOD | {"pod_cidr": "10.245.0.0/16"}) == []
+def test_a_cluster_of_which_nothing_is_known_is_compared_with_nothing(answer: dict[str, Any]) -> None:
+    assert settings.changed_networks_findings(answer, GOOD | {"pod_cidr": "10.245.0.0/16"}, {}) == []
 
 
 def test_no_sentence_tells_a_secret() -> None:
