@@ -15,21 +15,10 @@ import yaml
 from jinja2 import StrictUndefined
 from jinja2.nativetypes import NativeEnvironment
 from rendering import ROOT, VARIABLES, Rendered, Values, render_values
+from scanning import CACHE, findings, waived
 
 Template = Callable[..., Rendered]
-OURS, CILIUMS = yaml.safe_load_all((Path(__file__).parent / "waivers.yml").read_text(encoding="utf-8"))
 CILIUM_IMAGES = {"agent": "cilium", "operator": "cilium-operator"}
-CACHE = Path(yaml.safe_load((ROOT / "group_vars/all/settings.yml").read_text(encoding="utf-8"))["cache_dir"])
-
-
-@pytest.fixture(scope="module")
-def checkov() -> str:
-    """Return the program: $CHECKOV, or the one that make check has installed."""
-    installed = sorted(CACHE.glob("venv-checkov-*/bin/checkov"))
-    program = os.environ.get("CHECKOV") or next(iter(map(str, installed)), None)
-    if not program:
-        pytest.skip("no checkov: set CHECKOV, or run make check")
-    return program
 
 
 def applied(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -96,34 +85,6 @@ def inside(folder: Path) -> Iterator[Values]:
                     yield inner
 
 
-def findings(program: str, folder: Path) -> dict[str, set[str]]:
-    """Return the objects that fail, as Kind/name, by check."""
-    run = subprocess.run(
-        [program, "--directory", str(folder), "--framework", "kubernetes", "--output", "json", "--skip-download"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    found: dict[str, set[str]] = defaultdict(set)
-    report: dict[str, Any] = json.loads(run.stdout)
-    assert report["summary"]["passed"] > 0
-    assert report["summary"]["parsing_errors"] == 0
-    for failed in report["results"]["failed_checks"]:
-        kind, _, name = failed["resource"].split(".", 2)
-        # The pod of a template has its labels after its name.
-        found[failed["check_id"]].add(f"{kind}/{name.partition('.')[0] if kind == 'Pod' else name}")
-    return dict(found)
-
-
-def waived(waivers: Values, found: dict[str, set[str]]) -> dict[str, set[str]]:
-    """Return what is waived as it would be found."""
-    assert all(waiver["reason"] for waiver in waivers.values())
-    return {
-        check: found.get(check, {"none"}) if it["objects"] == "all" else set(it["objects"])
-        for check, it in waivers.items()
-    }
-
-
 def test_checkov_finds_nothing_but_what_is_waived(checkov: str, template: Template, tmp_path: Path) -> None:
     rendered = tmp_path / "rendered"
     rendered.mkdir()
@@ -138,7 +99,7 @@ def test_checkov_finds_nothing_but_what_is_waived(checkov: str, template: Templa
     (rendered / "inside.yaml").write_text(yaml.safe_dump_all(list(inside(rendered))), encoding="utf-8")
 
     found = findings(checkov, rendered)
-    assert found == waived(OURS, found)
+    assert found == waived("platform", found)
 
 
 def test_what_is_applied_in_blocks_counts_too() -> None:
@@ -171,4 +132,4 @@ def test_checkov_finds_nothing_in_cilium_but_what_is_waived(
     (rendered / "cilium.yaml").write_text(run.stdout)
 
     found = findings(checkov, rendered)
-    assert found == waived(CILIUMS, found)
+    assert found == waived("cilium", found)

@@ -8,6 +8,7 @@ import ssl
 from base64 import b64decode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from live.cluster import Cluster, Pod, connect_from_here
 from live.nodes import run_on
 from live.platform import Platform
 from live.polling import until
+from scanning import findings, waived
 
 # What a Secret of the tests holds.
 WORD = "a-word-that-nobody-else-writes"
@@ -164,3 +166,15 @@ def test_a_snapshot_of_etcd_is_roots_alone(cluster: Cluster) -> None:
     newest = run_on(node, "ls", "--sort=time", folder).split()[0]
     assert newest.endswith(".db")
     assert run_on(node, "stat", "--format=%a %U", f"{folder}/{newest}").split() == ["600", "root"]
+
+
+def test_checkov_finds_nothing_in_a_control_plane_but_what_is_waived(
+    checkov: str, cluster: Cluster, tmp_path: Path
+) -> None:
+    for node in cluster.control_planes():
+        (tmp_path / node).mkdir()
+        for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"):
+            manifest = run_on(node, "cat", f"/etc/kubernetes/manifests/{name}.yaml")
+            (tmp_path / node / f"{name}.yaml").write_text(manifest)
+    found = findings(checkov, tmp_path)
+    assert found == waived("control_plane", found)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from jinja2 import Template
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 LABELS = '{"node-role.kubernetes.io/control-plane":""} {"k8s-app":"kube-dns"}'
@@ -114,6 +115,14 @@ def test_who_begins_the_cluster_and_who_joins(decisions: dict[str, dict[str, Any
     }
     for number, _ in enumerate(answers, 1):
         assert decisions[f"{case}-cp{number}"] == expected
+
+
+@pytest.mark.parametrize(("nodes", "leads_nobody"), [(["cp1"], True), (["cp1", "cp2", "cp3"], False)])
+def test_the_only_scheduler_does_not_end_without_an_api_server(nodes: list[str], leads_nobody: bool) -> None:
+    template = (CHECKOUT / "roles/control_plane/templates/kubeadm.yaml.j2").read_text(encoding="utf-8")
+    text = Template(template, trim_blocks=True).render(control_plane_nodes=nodes)
+    arguments = list(yaml.safe_load_all(text))[1]["scheduler"]["extraArgs"]
+    assert ({"name": "leader-elect", "value": "false"} in arguments) is leads_nobody
 
 
 @pytest.mark.parametrize("role", ["control_plane", "join"])
