@@ -11,6 +11,8 @@ if [ "${1:-}" = --yes ]; then
 elif [ -n "${CI:-}" ]; then
     confirmation=(-e teardown_confirmation=yes)
 fi
+[ -e "$INVENTORY" ] || [ ! -e state ] ||
+    die "There is no inventory $INVENTORY, and state/ is of a platform that runs somewhere: give its inventory (INVENTORY=...)."
 [ -e "$INVENTORY" ] || die "There is no inventory $INVENTORY, so there is nothing to remove." 0
 use_venv ansible
 # Without a confirmation the playbook asks for it.

@@ -40,6 +40,14 @@ options:
     description: Whether this checkout has made a cluster, or begun to, so that its state/ holds the keys.
     type: bool
     default: true
+  ca:
+    description: The CA of that cluster in base64, as its kubeconfig has it; empty while there is none.
+    type: str
+    default: ""
+  noted:
+    description: Address of each node by its name, as the last whole run has noted them.
+    type: dict
+    default: {}
 """
 
 # The oldest release of each family that has the packages of a node.
@@ -134,6 +142,11 @@ def _size(name: str, probe: Probe, needs: Mapping[str, Any], ours: bool) -> Iter
 def _connections(name: str, probe: Probe, address: str, networks: Mapping[str, str], ours: bool) -> Iterator[str]:
     """Check ports, addresses, networks and peers of a machine."""
     own = [network["address"] for network in probe["networks"] if network["address"]]
+    if probe["networks"] and not own:
+        yield (
+            f"{name} has its address {address} on no network (/32): nodes send pods' packets to each other without a "
+            "router, so give them a network of their own."
+        )
     if own and address not in own:
         yield (
             f"{address} is not an address of {name}, which has {', '.join(sorted(set(own)))}: "
@@ -150,6 +163,33 @@ def _connections(name: str, probe: Probe, address: str, networks: Mapping[str, s
         yield f"Port {port} of {name} is taken by {program}: stop it there, or use another machine."
     for peer, why in probe["unreached"].items():
         yield f"{name} does not reach {peer} ({why}): open that port between the nodes in every firewall on the way."
+
+
+def _membership(name: str, probe: Probe, address: str, known: bool, ca: str, noted: Mapping[str, str]) -> Iterator[str]:
+    """Check of which cluster a machine is a node already, and as which one."""
+    if not known:
+        yield (
+            f"{name} is a node already, and this checkout has no state/ of its cluster, without which that one's "
+            "Secrets would be lost: run this where that folder is, or bring it here; if that cluster may go, "
+            "install the machine anew."
+        )
+    elif probe["ca"] and ca and probe["ca"] != ca:
+        yield (
+            f"{name} is a node of another cluster, which would be lost: correct its address in the inventory, or, if "
+            "that cluster may go, take it off there (kubeadm reset)."
+        )
+    elif probe["ca"] and probe["ca"] == ca:
+        former = next((node for node, at in noted.items() if at == address), name)
+        if former != name:
+            yield (
+                f"{name} ({address}) is node {former} of the cluster: keep that name, or take its line out, run, and "
+                "then name it anew."
+            )
+        if noted.get(name, address) != address:
+            yield (
+                f"{name} is in the cluster with the address {noted[name]}, not {address}: put that back, or take its "
+                "line out, run, and then name it anew."
+            )
 
 
 def _each_other(probes: Mapping[str, Probe], addresses: Mapping[str, str]) -> Iterator[str]:
@@ -188,6 +228,8 @@ def nodes_findings(
     networks: Mapping[str, str],
     architecture: str,
     known: bool = True,
+    ca: str = "",
+    noted: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Say what keeps the machines from becoming nodes; see DOCUMENTATION."""
     findings = [sentence for name, result in results.items() if (sentence := _refused(name, result))]
@@ -197,12 +239,7 @@ def nodes_findings(
         findings += _common(name, probe, needs["cpus"])
         findings += _system(name, probe, architecture)
         findings += [] if ours else _strangers(name, probe)
-        if ours and not known:
-            findings.append(
-                f"{name} is a node already, and this checkout has no state/ of its cluster, without which that one's "
-                "Secrets would be lost: run this where that folder is, or bring it here; if that cluster may go, "
-                "install the machine anew."
-            )
+        findings += _membership(name, probe, addresses[name], known, ca, noted or {}) if ours else []
         findings += _size(name, probe, needs, ours)
         findings += _connections(name, probe, addresses[name], networks, ours)
         if abs(probe["ahead"]) > needs["clock_seconds"]:

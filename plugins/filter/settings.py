@@ -566,9 +566,37 @@ def changed_networks_findings(
     return findings
 
 
+def other_platform_findings(noted: Mapping[str, Any], place: str, nodes: Mapping[str, str]) -> list[str]:
+    """Say if the platform that the last whole run has noted is another one than place and inventory name.
+
+    What of it the keys in state/ belong to would be lost. `nodes` and what was noted of them are addresses by name.
+    """
+    former, made = noted.get("place", place), noted.get("nodes") or {}
+    if former != place:
+        return [
+            f"state/ is of a platform in place {former}, and place is {place} now: put that back, or take that "
+            "platform down first (make down, with place as it was)."
+        ]
+    if made and not set(made) & set(nodes) and not set(made.values()) & set(nodes.values()):
+        return [
+            f"state/ is of the cluster of {', '.join(made)}, and the inventory names none of them: give that cluster's "
+            "inventory (INVENTORY=...), or make a further platform in a checkout of its own."
+        ]
+    return [
+        f"{name} was made with the address {made[name]}, not {address}: put node_cidr back, or take the platform down "
+        "first (make down), with all homes on it."
+        for name, address in nodes.items()
+        if place == "local" and made.get(name, address) != address
+    ]
+
+
 class FilterModule:
     """Ansible's entry point."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Name the filters of this file."""
-        return {"settings_findings": settings_findings, "changed_networks_findings": changed_networks_findings}
+        return {
+            "settings_findings": settings_findings,
+            "changed_networks_findings": changed_networks_findings,
+            "other_platform_findings": other_platform_findings,
+        }

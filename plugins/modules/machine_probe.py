@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import platform
@@ -51,6 +52,10 @@ options:
     default: []
   note:
     description: File that names, one a line, the packages that were installed here for the platform; it need not exist.
+    type: path
+    default: ""
+  ca:
+    description: File of the CA of the cluster that the machine is a node of; it need not exist.
     type: path
     default: ""
   peers:
@@ -102,6 +107,10 @@ missing:
 noted:
   description: Packages that O(note) names.
   type: list
+  returned: always
+ca:
+  description: What O(ca) holds, in base64 as in a kubeconfig; empty without one.
+  type: str
   returned: always
 system:
   description: The operating system - id, version and name - and architecture, hostname and machine_id.
@@ -231,6 +240,11 @@ def noted(note: str) -> list[str]:
     return Path(note).read_text().split() if note and Path(note).exists() else []
 
 
+def content(path: str) -> str:
+    """Return what a file holds, in base64; nothing if there is none."""
+    return base64.b64encode(Path(path).read_bytes()).decode() if path and Path(path).exists() else ""
+
+
 def networks(routes: list[dict[str, Any]]) -> list[dict[str, str]]:
     """Return the networks that routes lead to, from what `ip -json route` says; `address` is ours on a network."""
     return [
@@ -300,6 +314,7 @@ def main() -> None:
             "containers": texts,
             "files": paths,
             "note": {"type": "path", "default": ""},
+            "ca": {"type": "path", "default": ""},
             "peers": texts,
             "names": texts,
             "clock": {"type": "float"},
@@ -321,6 +336,7 @@ def main() -> None:
         taken=taken(params["ports"], params["containers"], params["address"]),
         missing=[file for file in params["files"] if not Path(file).exists()],
         noted=noted(params["note"]),
+        ca=content(params["ca"]),
         system=system(),
         ahead=now - params["clock"] if params["clock"] else None,
         networks=networks(json.loads(routes)) if code == 0 else [],

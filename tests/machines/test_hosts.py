@@ -82,6 +82,12 @@ def see_sign_in(site: Site) -> None:
     assert asked["redirect_uri"] == [f"{platform.url}/hub/oauth_callback"]
 
 
+def hub_answers(site: Site) -> bool:
+    """Say whether the proxy reaches the hub."""
+    with site.platform.http() as hub:
+        return hub.get("/hub/health").status_code == 200
+
+
 def see_nodes(site: Site, *names: str) -> None:
     """See that these are the nodes, that all of them are Ready, and every pod with them."""
 
@@ -143,6 +149,8 @@ def lose_the_first_control_plane(site: Site) -> None:
     machines.run(
         "cp2", f"{kubectl} create configmap written-without-cp1 && {kubectl} delete configmap written-without-cp1"
     )
+    # Names lead to its CoreDNS, too, until the cluster knows that it is lost.
+    until("the hub answers without cp1", partial(hub_answers, site), 60)
     see_sign_in(site)
     refused = site.up()
     assert refused.code != 0

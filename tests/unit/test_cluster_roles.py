@@ -145,10 +145,68 @@ def volume(node: str, claim: str) -> dict[str, Any]:
     }
 
 
+def node(name: str, ready: str = "True") -> dict[str, Any]:
+    """Describe a node."""
+    return {"metadata": {"name": name}, "status": {"conditions": [{"type": "Ready", "status": ready}]}}
+
+
+def test_nodes_that_are_lost_leave_before_others(tmp_path: Path) -> None:
+    found = [node("cp1"), node("cp2"), node("cp3", "Unknown"), {"metadata": {"name": "new"}, "status": {}}]
+    host = {"node_removal_keep": ["cp1"], "__node_removal_nodes": {"resources": found}}
+    leaving = worked_out(tmp_path, "node_removal", {"here": host}, "leaving")["here"]["leaving"]
+    assert [node["metadata"]["name"] for node in leaving] == ["cp3", "new", "cp2"]
+
+
+def test_a_member_of_etcd_leaves_with_its_name_or_its_machine(tmp_path: Path) -> None:
+    lines = ["a1, started, cp1, -", "b2, started, cp2, -", "c3, started, gone, -", "d4, unstarted, , -"]
+    answers = {"cp1": MEMBER, "cp2": NOTHING, "cp3": MEMBER}
+    hosts = {
+        name: {
+            "control_plane_nodes": list(answers),
+            "__control_plane_answer": answer,
+            "__control_plane_etcd": {"stdout_lines": lines},
+        }
+        for name, answer in answers.items()
+    }
+    assert worked_out(tmp_path, "control_plane", hosts, "etcd_left")["cp1"]["etcd_left"] == [lines[1], lines[2]]
+
+
+# By name: the CA on the machine, whether it has the note; whether the checkout has a kubeconfig and keys; whose it is.
+WHOSE: dict[str, tuple[str, bool, bool, bool, bool]] = {
+    "of-this-cluster": ("b3Vycw==", True, True, True, True),
+    "of-this-cluster-without-a-note": ("b3Vycw==", False, True, True, True),
+    "of-another-cluster": ("dGhlaXJz", True, True, True, False),
+    "half-reset": ("", True, True, True, True),
+    "of-a-first-run-cut-off": ("b3Vycw==", True, False, True, True),
+    "of-somebody-else": ("dGhlaXJz", False, False, True, False),
+    "of-another-checkout": ("dGhlaXJz", True, False, False, False),
+    "plain": ("", False, True, True, False),
+}
+
+
+def test_only_a_machine_of_this_cluster_is_taken_off_it(tmp_path: Path) -> None:
+    cluster = {"certificate-authority-data": "b3Vycw=="}
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump({"clusters": [{"cluster": cluster}]}))
+    (tmp_path / "ca.crt").touch()
+    hosts = {
+        case: {
+            "__node_reset_found": {"results": [{"stat": {"exists": bool(ca)}}, {"stat": {"exists": note}}]},
+            "__node_reset_ca": {"content": ca} if ca else {"skipped": True},
+            "node_reset_kubeconfig": str(tmp_path / ("kubeconfig" if kubeconfig else "none")),
+            "node_reset_ca": str(tmp_path / ("ca.crt" if keys else "none")),
+        }
+        for case, (ca, note, kubeconfig, keys, _) in WHOSE.items()
+    }
+    found = worked_out(tmp_path, "node_reset", hosts | {"silent": {"__node_reset_found": {"unreachable": True}}}, "why")
+    assert found["silent"]["why"] == "it is not reached by SSH"
+    ours = {case: found["ours"] for case, found in worked_out(tmp_path, "node_reset", hosts, "ours").items()}
+    assert ours == {case: expected for case, (*_, expected) in WHOSE.items()}
+
+
 def test_a_node_that_left_is_named_with_the_volumes_it_holds(tmp_path: Path) -> None:
     host = {
         "node_removal_keep": ["cp1", "worker1"],
-        "__node_removal_nodes": {"resources": [{"metadata": {"name": name}} for name in ("cp1", "worker1", "worker2")]},
+        "__node_removal_nodes": {"resources": [node(name) for name in ("cp1", "worker1", "worker2")]},
         "__node_removal_volumes": {
             "resources": [volume("worker1", "claim-ada"), volume("worker2", "claim-grace"), {"spec": {}}]
         },

@@ -44,6 +44,20 @@ def test_a_missing_inventory_is_a_sentence() -> None:
     assert run.stderr == "Stopped: There is no inventory /nowhere/hosts, so there is nothing to remove.\n"
 
 
+def test_what_was_made_is_not_forgotten_without_its_inventory(tmp_path: Path) -> None:
+    for name in ("scripts/lib.sh", "scripts/down.sh", "group_vars/all/settings.yml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text((CHECKOUT / name).read_text())
+    (tmp_path / "state").mkdir()
+    command = ["bash", str(tmp_path / "scripts/down.sh"), "--yes"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"INVENTORY": "hosts"})
+    assert run.returncode == 1
+    assert run.stderr == (
+        "Stopped: There is no inventory hosts, and state/ is of a platform that runs somewhere: give its inventory "
+        "(INVENTORY=...).\n"
+    )
+
+
 @pytest.mark.parametrize("line", ["cache_dir=/srv/z2jh", "cache_dir: /srv/z2jh", 'cache_dir = "/srv/z2jh"'])
 def test_scripts_take_the_cache_that_the_inventory_names(tmp_path: Path, line: str) -> None:
     (tmp_path / "hosts").write_text(f"[all:vars]\nplace=local\n{line}\n")

@@ -33,6 +33,7 @@ def machine(name: str, **change: Any) -> dict[str, Any]:
         "taken": {},
         "missing": MARKS + PROGRAMS,
         "noted": [],
+        "ca": "",
         "system": {
             "id": "debian",
             "version": "12",
@@ -311,3 +312,52 @@ def test_a_module_says_what_it_does() -> None:
             getattr(load(str(path.relative_to(CHECKOUT))), "DOCUMENTATION", "description: []")
         )
         assert all(isinstance(line, str) for line in documentation["description"]), path
+
+
+NOTED = {"noted": {"cp1": "192.0.2.11", "worker1": "192.0.2.12"}}
+
+
+@pytest.mark.parametrize(
+    ("ca", "given", "sentence"),
+    [
+        (
+            "theirs",
+            {"ca": "ours"},
+            "worker1 is a node of another cluster, which would be lost: correct its address in the inventory, or, if "
+            "that cluster may go, take it off there (kubeadm reset).",
+        ),
+        (
+            "ours",
+            {"ca": "ours", "noted": {"former": "192.0.2.12"}},
+            "worker1 (192.0.2.12) is node former of the cluster: keep that name, or take its line out, run, and then "
+            "name it anew.",
+        ),
+        (
+            "ours",
+            {"ca": "ours", "noted": {"worker1": "192.0.2.99"}},
+            "worker1 is in the cluster with the address 192.0.2.99, not 192.0.2.12: put that back, or take its line "
+            "out, run, and then name it anew.",
+        ),
+    ],
+)
+def test_a_machine_that_is_a_node_of_another_name_or_cluster(ca: str, given: dict[str, Any], sentence: str) -> None:
+    assert said(machine("worker1", missing=PROGRAMS, ca=ca), **given) == [sentence]
+    # Controls: as it was made, in a first run that was cut off, and a machine that takes a lost one's name or address.
+    assert said(machine("worker1", missing=PROGRAMS, ca="ours"), ca="ours", **NOTED) == []
+    assert said(machine("worker1", missing=PROGRAMS, ca="ours")) == []
+    assert said(machine("worker1"), **given) == []
+
+
+def test_addresses_that_are_on_no_network_are_refused() -> None:
+    routes = [{"network": "10.0.0.0/16", "device": "eth0", "address": ""}]
+    (sentence,) = said(machine("worker1", networks=routes))
+    assert sentence == (
+        "worker1 has its address 192.0.2.12 on no network (/32): nodes send pods' packets to each other without a "
+        "router, so give them a network of their own."
+    )
+
+
+def test_the_ca_of_a_machine_is_read_as_a_kubeconfig_has_it(tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").write_text("PEM\n")
+    assert probe.content(str(tmp_path / "ca.crt")) == "UEVNCg=="
+    assert probe.content(str(tmp_path / "other.crt")) == probe.content("") == ""

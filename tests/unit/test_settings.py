@@ -524,6 +524,43 @@ def test_a_cluster_of_which_nothing_is_known_is_compared_with_nothing(answer: di
     assert settings.changed_networks_findings(answer, GOOD | {"pod_cidr": "10.245.0.0/16"}, {}) == []
 
 
+WAS = {"place": "hosts", "nodes": {"cp1": "192.0.2.11", "worker1": "192.0.2.12"}}
+
+
+@pytest.mark.parametrize(
+    ("place", "nodes", "sentence"),
+    [
+        (
+            "local",
+            {"cp1": "192.0.2.11"},
+            "state/ is of a platform in place hosts, and place is local now: put that back, or take that platform down "
+            "first (make down, with place as it was).",
+        ),
+        (
+            "hosts",
+            {"other1": "192.0.2.21", "other2": "192.0.2.22"},
+            "state/ is of the cluster of cp1, worker1, and the inventory names none of them: give that cluster's "
+            "inventory (INVENTORY=...), or make a further platform in a checkout of its own.",
+        ),
+    ],
+)
+def test_the_keys_of_a_cluster_are_for_that_one(place: str, nodes: dict[str, str], sentence: str) -> None:
+    assert settings.other_platform_findings(WAS, place, nodes) == [sentence]
+    # Controls: nothing was made, an earlier version noted less, nodes came and went.
+    assert settings.other_platform_findings({}, place, nodes) == []
+    assert settings.other_platform_findings({"place": place}, place, nodes) == []
+    assert settings.other_platform_findings(WAS, "hosts", {"cp1": "192.0.2.99", "worker7": "192.0.2.22"}) == []
+    assert settings.other_platform_findings(WAS, "hosts", {"renamed": "192.0.2.12"}) == []
+
+
+def test_nodes_on_this_machine_keep_their_addresses() -> None:
+    (sentence,) = settings.other_platform_findings(WAS | {"place": "local"}, "local", {"cp1": "10.89.41.11"})
+    assert sentence == (
+        "cp1 was made with the address 192.0.2.11, not 10.89.41.11: put node_cidr back, or take the platform down "
+        "first (make down), with all homes on it."
+    )
+
+
 def test_no_sentence_tells_a_secret() -> None:
     for secret in ("two words", "hunter2\n", 4711):
         findings = settings.settings_findings(GOOD | {"github_client_secret": secret})
