@@ -44,10 +44,6 @@ options:
     description: The CA of that cluster in base64, as its kubeconfig has it; empty while there is none.
     type: str
     default: ""
-  noted:
-    description: Address of each node by its name, as the last whole run has noted them.
-    type: dict
-    default: {}
 """
 
 # The oldest release of each family that has the packages of a node.
@@ -165,8 +161,8 @@ def _connections(name: str, probe: Probe, address: str, networks: Mapping[str, s
         yield f"{name} does not reach {peer} ({why}): open that port between the nodes in every firewall on the way."
 
 
-def _membership(name: str, probe: Probe, address: str, known: bool, ca: str, noted: Mapping[str, str]) -> Iterator[str]:
-    """Check of which cluster a machine is a node already, and as which one."""
+def _membership(name: str, probe: Probe, known: bool, ca: str) -> Iterator[str]:
+    """Check of which cluster a machine is a node already."""
     if not known:
         yield (
             f"{name} is a node already, and this checkout has no state/ of its cluster, without which that one's "
@@ -176,20 +172,8 @@ def _membership(name: str, probe: Probe, address: str, known: bool, ca: str, not
     elif probe["ca"] and ca and probe["ca"] != ca:
         yield (
             f"{name} is a node of another cluster, which would be lost: correct its address in the inventory, or, if "
-            "that cluster may go, take it off there (kubeadm reset)."
+            "that cluster may go, take it off there (make down in its own checkout) or install the machine anew."
         )
-    elif probe["ca"] and probe["ca"] == ca:
-        former = next((node for node, at in noted.items() if at == address), name)
-        if former != name:
-            yield (
-                f"{name} ({address}) is node {former} of the cluster: keep that name, or take its line out, run, and "
-                "then name it anew."
-            )
-        if noted.get(name, address) != address:
-            yield (
-                f"{name} is in the cluster with the address {noted[name]}, not {address}: put that back, or take its "
-                "line out, run, and then name it anew."
-            )
 
 
 def _each_other(probes: Mapping[str, Probe], addresses: Mapping[str, str]) -> Iterator[str]:
@@ -229,7 +213,6 @@ def nodes_findings(
     architecture: str,
     known: bool = True,
     ca: str = "",
-    noted: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Say what keeps the machines from becoming nodes; see DOCUMENTATION."""
     findings = [sentence for name, result in results.items() if (sentence := _refused(name, result))]
@@ -239,7 +222,7 @@ def nodes_findings(
         findings += _common(name, probe, needs["cpus"])
         findings += _system(name, probe, architecture)
         findings += [] if ours else _strangers(name, probe)
-        findings += _membership(name, probe, addresses[name], known, ca, noted or {}) if ours else []
+        findings += _membership(name, probe, known, ca) if ours else []
         findings += _size(name, probe, needs, ours)
         findings += _connections(name, probe, addresses[name], networks, ours)
         if abs(probe["ahead"]) > needs["clock_seconds"]:

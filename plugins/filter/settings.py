@@ -582,11 +582,16 @@ def other_platform_findings(noted: Mapping[str, Any], place: str, nodes: Mapping
             f"state/ is of the cluster of {', '.join(made)}, and the inventory names none of them: give that cluster's "
             "inventory (INVENTORY=...), or make a further platform in a checkout of its own."
         ]
+    return []
+
+
+def moved_nodes_findings(noted: Mapping[str, Any], nodes: Mapping[str, str]) -> list[str]:
+    """Say which nodes of place local, addresses by name, were made with another address than they have now."""
     return [
-        f"{name} was made with the address {made[name]}, not {address}: put node_cidr back, or take the platform down "
-        "first (make down), with all homes on it."
-        for name, address in nodes.items()
-        if place == "local" and made.get(name, address) != address
+        f"{name} was made with the address {former}, not {nodes[name]}: put node_cidr, or its node_ip, back, or take "
+        "the platform down first (make down), with all homes on it."
+        for name, former in (noted.get("nodes") or {}).items()
+        if nodes.get(name, former) != former
     ]
 
 
@@ -599,4 +604,5 @@ class FilterModule:
             "settings_findings": settings_findings,
             "changed_networks_findings": changed_networks_findings,
             "other_platform_findings": other_platform_findings,
+            "moved_nodes_findings": moved_nodes_findings,
         }

@@ -554,11 +554,13 @@ def test_the_keys_of_a_cluster_are_for_that_one(place: str, nodes: dict[str, str
 
 
 def test_nodes_on_this_machine_keep_their_addresses() -> None:
-    (sentence,) = settings.other_platform_findings(WAS | {"place": "local"}, "local", {"cp1": "10.89.41.11"})
+    (sentence,) = settings.moved_nodes_findings(WAS, {"cp1": "10.89.41.11", "worker9": "10.89.41.109"})
     assert sentence == (
-        "cp1 was made with the address 192.0.2.11, not 10.89.41.11: put node_cidr back, or take the platform down "
-        "first (make down), with all homes on it."
+        "cp1 was made with the address 192.0.2.11, not 10.89.41.11: put node_cidr, or its node_ip, back, or take the "
+        "platform down first (make down), with all homes on it."
     )
+    assert settings.moved_nodes_findings(WAS, {"cp1": "192.0.2.11", "worker9": "192.0.2.109"}) == []
+    assert settings.moved_nodes_findings({}, {"cp1": "10.89.41.11"}) == []
 
 
 def test_no_sentence_tells_a_secret() -> None:
