@@ -11,9 +11,11 @@ if [ "${1:-}" = --yes ]; then
 elif [ -n "${CI:-}" ]; then
     confirmation=(-e teardown_confirmation=yes)
 fi
-[ -e "$INVENTORY" ] || [ ! -e state ] ||
-    die "There is no inventory $INVENTORY, and state/ is of a platform that runs somewhere: give its inventory (INVENTORY=...)."
-[ -e "$INVENTORY" ] || die "There is no inventory $INVENTORY, so there is nothing to remove." 0
+if [ ! -e "$INVENTORY" ]; then
+    [ ! -e state ] ||
+        die "There is no inventory $INVENTORY, and state/ is of a platform that runs somewhere: give its inventory (INVENTORY=...)."
+    die "There is no inventory $INVENTORY, so there is nothing to remove." 0
+fi
 use_venv ansible
 # Without a confirmation the playbook asks for it.
 ansible-playbook -i "$INVENTORY" playbooks/teardown.yml "${confirmation[@]}" "$@"
