@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 from kubernetes.client import ApiException
-from live.cluster import Cluster
+from live.cluster import HUB_NAMESPACE, Cluster
+from live.faults import HUB, container
 from live.memory import node_containers
 from live.nodes import podman
 from live.platform import Platform
 from live.polling import until
 from live.runs import up_again
 from urllib3.exceptions import HTTPError
+
+LOOK_UP = "import socket, sys; print(socket.getaddrinfo(sys.argv[1], None)[0][4][0])"
 
 pytestmark = [pytest.mark.life, pytest.mark.timeout(1200)]
 
@@ -42,4 +45,19 @@ def test_a_worker_comes_back(cluster: Cluster) -> None:
     podman("stop", worker)
     until("the cluster has seen it go", lambda: worker not in cluster.ready_nodes(), 120)
     podman("start", worker)
+    until("all nodes and pods are well", lambda: ready(cluster, nodes), 300, every=2)
+
+
+def test_names_are_found_while_a_control_plane_is_away(cluster: Cluster) -> None:
+    """Where the nodes' names were in pods of any node, half of the look-ups failed, or all of them."""
+    nodes, control_plane, hub = cluster.ready_nodes(), cluster.control_planes()[0], container(cluster, HUB)
+    address = cluster.core.read_namespaced_service("proxy-api", HUB_NAMESPACE).spec.cluster_ip
+    # As without power.
+    podman("kill", control_plane)
+    try:
+        assert control_plane not in node_containers()
+        for _ in range(20):
+            assert hub.run("python3", "-c", LOOK_UP, f"proxy-api.{HUB_NAMESPACE}").strip() == address
+    finally:
+        podman("start", control_plane)
     until("all nodes and pods are well", lambda: ready(cluster, nodes), 300, every=2)

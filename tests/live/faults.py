@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -31,6 +32,11 @@ class Container:
     def signal(self, signal: str = "SIGKILL") -> None:
         """Send all its processes a signal from outside."""
         run_on(self.node, "ctr", "--namespace=k8s.io", "tasks", "kill", "--all", f"--signal={signal}", self.name)
+
+    def run(self, *command: str) -> str:
+        """Run a command in it and return what it printed; needs no API server."""
+        execute = ("ctr", "--namespace=k8s.io", "tasks", "exec", f"--exec-id={secrets.token_hex(8)}")
+        return run_on(self.node, *execute, self.name, *command)
 
 
 def container(cluster: Cluster, selector: str) -> Container:
