@@ -161,8 +161,9 @@ def _connections(name: str, probe: Probe, address: str, networks: Mapping[str, s
         yield f"{name} does not reach {peer} ({why}): open that port between the nodes in every firewall on the way."
 
 
-def _membership(name: str, probe: Probe, known: bool, ca: str) -> Iterator[str]:
-    """Check of which cluster a machine is a node already."""
+def _membership(name: str, probe: Probe, address: str, known: bool, ca: str) -> Iterator[str]:
+    """Check of which cluster a machine is a node already, and by which name and address."""
+    node = probe["node"]
     if not known:
         yield (
             f"{name} is a node already, and this checkout has no state/ of its cluster, without which that one's "
@@ -173,6 +174,12 @@ def _membership(name: str, probe: Probe, known: bool, ca: str) -> Iterator[str]:
         yield (
             f"{name} is a node of another cluster, which would be lost: correct its address in the inventory, or, if "
             "that cluster may go, take it off there (make down in its own checkout) or install the machine anew."
+        )
+    # It would be reset and join as another one, and the volumes on its disk would be of a node that is gone.
+    elif node and (node["name"], node["address"]) != (name, address):
+        yield (
+            f"{name} ({address}) is in the cluster as {node['name']} ({node['address']}): give it that name and "
+            "address again, or, to have it join anew, take its line out and run this, and then name it again."
         )
 
 
@@ -222,7 +229,7 @@ def nodes_findings(
         findings += _common(name, probe, needs["cpus"])
         findings += _system(name, probe, architecture)
         findings += [] if ours else _strangers(name, probe)
-        findings += _membership(name, probe, known, ca) if ours else []
+        findings += _membership(name, probe, addresses[name], known, ca) if ours else []
         findings += _size(name, probe, needs, ours)
         findings += _connections(name, probe, addresses[name], networks, ours)
         if abs(probe["ahead"]) > needs["clock_seconds"]:

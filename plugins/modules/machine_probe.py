@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import platform
+import re
 import resource
 import shutil
 import socket
@@ -56,6 +57,10 @@ options:
     default: ""
   ca:
     description: File of the CA of the cluster that the machine is a node of; it need not exist.
+    type: path
+    default: ""
+  kubelet:
+    description: Folder of the kubelet, which kubeadm has told its node's name and address; it need not exist.
     type: path
     default: ""
   peers:
@@ -111,6 +116,10 @@ noted:
 ca:
   description: What O(ca) holds, in base64 as in a kubeconfig; empty without one.
   type: str
+  returned: always
+node:
+  description: The name and address by which the machine is a node, from O(kubelet); empty if it has joined no cluster.
+  type: dict
   returned: always
 system:
   description: The operating system - id, version and name - and architecture, hostname and machine_id.
@@ -245,6 +254,19 @@ def content(path: str) -> str:
     return base64.b64encode(Path(path).read_bytes()).decode() if path and Path(path).exists() else ""
 
 
+def node(kubelet: str) -> dict[str, str]:
+    """Return by which name and address the machine is a node; nothing if its kubelet has no certificate of a cluster.
+
+    kubeadm writes --hostname-override for a name that is not the host's own, and --node-ip as its configuration says.
+    """
+    folder = Path(kubelet)
+    flags, certificate = folder / "kubeadm-flags.env", folder / "pki" / "kubelet-client-current.pem"
+    if not (kubelet and flags.exists() and certificate.exists()):
+        return {}
+    told = dict(re.findall(r"--([a-z-]+)=([^\s\"]+)", flags.read_text()))
+    return {"name": told.get("hostname-override", platform.node().lower()), "address": told.get("node-ip", "")}
+
+
 def networks(routes: list[dict[str, Any]]) -> list[dict[str, str]]:
     """Return the networks that routes lead to, from what `ip -json route` says; `address` is ours on a network."""
     return [
@@ -315,6 +337,7 @@ def main() -> None:
             "files": paths,
             "note": {"type": "path", "default": ""},
             "ca": {"type": "path", "default": ""},
+            "kubelet": {"type": "path", "default": ""},
             "peers": texts,
             "names": texts,
             "clock": {"type": "float"},
@@ -337,6 +360,7 @@ def main() -> None:
         missing=[file for file in params["files"] if not Path(file).exists()],
         noted=noted(params["note"]),
         ca=content(params["ca"]),
+        node=node(params["kubelet"]),
         system=system(),
         ahead=now - params["clock"] if params["clock"] else None,
         networks=networks(json.loads(routes)) if code == 0 else [],

@@ -34,6 +34,7 @@ def machine(name: str, **change: Any) -> dict[str, Any]:
         "missing": MARKS + PROGRAMS,
         "noted": [],
         "ca": "",
+        "node": {},
         "system": {
             "id": "debian",
             "version": "12",
@@ -325,6 +326,34 @@ def test_a_node_of_another_cluster_is_not_taken_over() -> None:
     assert said(machine("worker1", missing=PROGRAMS, ca="ours")) == []
     assert said(machine("worker1", missing=PROGRAMS), ca="ours") == []
     assert said(machine("worker1"), ca="ours") == []
+
+
+@pytest.mark.parametrize(("name", "address"), [("worker9", "192.0.2.12"), ("worker1", "192.0.2.99")])
+def test_a_node_keeps_its_name_and_its_address(name: str, address: str) -> None:
+    (sentence,) = said(machine("worker1", missing=PROGRAMS, node={"name": name, "address": address}))
+    assert sentence == (
+        f"worker1 (192.0.2.12) is in the cluster as {name} ({address}): give it that name and address again, or, "
+        "to have it join anew, take its line out and run this, and then name it again."
+    )
+    # Control: as it is; another cluster's is one finding.
+    assert said(machine("worker1", missing=PROGRAMS, node={"name": "worker1", "address": "192.0.2.12"})) == []
+    (other,) = said(
+        machine("worker1", missing=PROGRAMS, node={"name": name, "address": address}, ca="theirs"), ca="ours"
+    )
+    assert "another cluster" in other
+
+
+def test_how_a_machine_is_a_node_is_read_of_its_kubelet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe.platform, "node", lambda: "Worker1")
+    flags = tmp_path / "kubeadm-flags.env"
+    flags.write_text('KUBELET_KUBEADM_ARGS="--hostname-override=w.example.org --node-ip=192.0.2.12"\n')
+    # kubeadm writes them before the node has joined.
+    assert probe.node(str(tmp_path)) == probe.node(str(tmp_path / "none")) == probe.node("") == {}
+    (tmp_path / "pki").mkdir()
+    (tmp_path / "pki/kubelet-client-current.pem").touch()
+    assert probe.node(str(tmp_path)) == {"name": "w.example.org", "address": "192.0.2.12"}
+    flags.write_text('KUBELET_KUBEADM_ARGS="--node-ip=192.0.2.12 --pod-infra-container-image=pause:3"\n')
+    assert probe.node(str(tmp_path)) == {"name": "worker1", "address": "192.0.2.12"}
 
 
 def test_addresses_that_are_on_no_network_are_refused() -> None:
