@@ -42,6 +42,19 @@ def test_staging_modules_are_of_the_same_kubernetes_version() -> None:
     assert {version for _, version in replaced} == {VERSIONS["kubernetes_version"].removeprefix("1.")}
 
 
+def required(folder: str) -> dict[str, str]:
+    """Return the version of each module that a module of ours requires."""
+    return dict(re.findall(r"^(?:require )?\s*(\S+/\S+) (v\S+)", (MODULES / folder / "go.mod").read_text(), re.M))
+
+
+@pytest.mark.parametrize("folder", ["coredns", "local-path-provisioner", "metrics-server"])
+def test_what_is_shared_with_cilium_is_compiled_once(folder: str) -> None:
+    """Go keeps what it has compiled by version: most of these three is Kubernetes' client, which Cilium has too."""
+    cilium, own = required("cilium"), required(folder)
+    assert len(shared := own.keys() & cilium.keys()) > 30
+    assert {module: own[module] for module in shared} == {module: cilium[module] for module in shared}
+
+
 def test_every_module_folder_is_built() -> None:
     assert {program["module"] for program in VERSIONS["go_programs"]} == {folder.name for folder in MODULES.iterdir()}
 
