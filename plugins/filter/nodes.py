@@ -179,7 +179,8 @@ def _membership(name: str, probe: Probe, address: str, known: bool, ca: str) -> 
     elif node and (node["name"], node["address"]) != (name, address):
         yield (
             f"{name} ({address}) is in the cluster as {node['name']} ({node['address']}): give it that name and "
-            "address again, or, to have it join anew, take its line out and run this, and then name it again."
+            "address again, or, to have it join anew, take its line out, run this, and then name it again (if its "
+            "address has changed, after kubeadm reset --force on it)."
         )
 
 

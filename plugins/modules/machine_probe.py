@@ -11,6 +11,7 @@ import re
 import resource
 import shutil
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -155,6 +156,7 @@ CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limi
 # 127.0.0.1, 0.0.0.0 and :: as the kernel writes them in /proc/net/tcp and tcp6.
 LOCAL_ADDRESSES = ("0100007F", "00000000", "0" * 32)
 PEER_TIMEOUT = 3.0
+CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", re.DOTALL)
 CAP_SYS_MODULE, CAP_SYS_RESOURCE = 16, 24
 # The kernel's own bound of both, in place of "unlimited".
 MOST_FILES, MOST_PROCESSES = 1048576, 4194304
@@ -257,14 +259,18 @@ def content(path: str) -> str:
 def node(kubelet: str) -> dict[str, str]:
     """Return by which name and address the machine is a node; nothing if its kubelet has no certificate of a cluster.
 
-    kubeadm writes --hostname-override for a name that is not the host's own, and --node-ip as its configuration says.
+    Kubernetes knows a kubelet by its certificate's subject, system:node:NAME; kubeadm has told it its --node-ip.
     """
-    folder = Path(kubelet)
-    flags, certificate = folder / "kubeadm-flags.env", folder / "pki" / "kubelet-client-current.pem"
-    if not (kubelet and flags.exists() and certificate.exists()):
+    flags, certificate = Path(kubelet, "kubeadm-flags.env"), Path(kubelet, "pki", "kubelet-client-current.pem")
+    # Without being root one may not even ask; Path.exists would raise that.
+    if not (kubelet and os.path.exists(flags) and os.path.exists(certificate)):  # noqa: PTH110
         return {}
-    told = dict(re.findall(r"--([a-z-]+)=([^\s\"]+)", flags.read_text()))
-    return {"name": told.get("hostname-override", platform.node().lower()), "address": told.get("node-ip", "")}
+    # The key is in the same file. In DER a string follows its length, one byte for less than 128.
+    der = ssl.PEM_cert_to_DER_cert(CERTIFICATE.findall(certificate.read_text())[0])
+    begin = der.index(b"system:node:")
+    name = der[begin : begin + der[begin - 1]].decode().rpartition(":")[2]
+    address = re.search(r"--node-ip=([^\s\"]+)", flags.read_text())
+    return {"name": name, "address": address[1] if address else ""}
 
 
 def networks(routes: list[dict[str, Any]]) -> list[dict[str, str]]:

@@ -118,18 +118,30 @@ def cilium_chart() -> str:
     return found[0]
 
 
-def test_checkov_finds_nothing_in_cilium_but_what_is_waived(
-    checkov: str, helm: Callable[..., subprocess.CompletedProcess[str]], cilium_chart: str, tmp_path: Path
-) -> None:
+@pytest.fixture
+def cilium(helm: Callable[..., subprocess.CompletedProcess[str]], cilium_chart: str, tmp_path: Path) -> str:
+    """Return what role network installs."""
     known = {f"network_{name}_image": VARIABLES["images_built"][image]["ref"] for name, image in CILIUM_IMAGES.items()}
     known |= {"network_endpoint": "127.0.0.1:6444", "network_pod_cidr": "10.244.0.0/16", "network_map_ratio": "0.0025"}
     text = (ROOT / "roles/network/templates/values.yaml.j2").read_text(encoding="utf-8")
     (tmp_path / "values.yaml").write_text(NativeEnvironment(undefined=StrictUndefined).from_string(text).render(known))
-    rendered = tmp_path / "rendered"
-    rendered.mkdir()
     run = helm("template", "cilium", cilium_chart, "--namespace=kube-system", f"--values={tmp_path}/values.yaml")
     assert run.returncode == 0, run.stderr
-    (rendered / "cilium.yaml").write_text(run.stdout)
+    return run.stdout
 
+
+def test_checkov_finds_nothing_in_cilium_but_what_is_waived(checkov: str, cilium: str, tmp_path: Path) -> None:
+    rendered = tmp_path / "rendered"
+    rendered.mkdir()
+    (rendered / "cilium.yaml").write_text(cilium)
     found = findings(checkov, rendered)
     assert found == waived("cilium", found)
+
+
+def test_pods_ask_their_own_node_for_names(cilium: str) -> None:
+    """The agents know of it, and start anew when a setting changes."""
+    objects = list(yaml.safe_load_all(cilium))
+    (config,) = (item for item in objects if item and item["metadata"]["name"] == "cilium-config")
+    assert config["data"]["enable-service-topology"] == "true"
+    (agents,) = (item for item in objects if item and item["kind"] == "DaemonSet")
+    assert "cilium.io/cilium-configmap-checksum" in agents["spec"]["template"]["metadata"]["annotations"]

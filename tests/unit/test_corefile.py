@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from jinja2 import Environment, StrictUndefined
 
 SOURCE = Path(__file__).parents[2] / "roles/dns/templates/Corefile.j2"
@@ -17,6 +20,29 @@ def corefile() -> list[str]:
     environment = Environment(undefined=StrictUndefined, trim_blocks=True)  # noqa: S701
     template = environment.from_string(SOURCE.read_text(encoding="utf-8"))
     return template.render(dns_rewrites={"mast.stsci.edu": "mast.archive.svc.cluster.local"}).splitlines()
+
+
+@pytest.fixture
+def container() -> dict[str, Any]:
+    """Return the container of each node's pod."""
+    environment = Environment(undefined=StrictUndefined)  # noqa: S701
+    environment.filters["to_json"] = json.dumps
+    template = environment.from_string(SOURCE.with_name("coredns.yaml.j2").read_text(encoding="utf-8"))
+    objects = yaml.safe_load_all(template.render(dns_image="coredns", lookup=lambda *_: ""))
+    (daemon_set,) = (item for item in objects if item["kind"] == "DaemonSet")
+    (only,) = daemon_set["spec"]["template"]["spec"]["containers"]
+    return dict(only)
+
+
+def test_no_port_of_a_container_is_named_twice(container: dict[str, Any]) -> None:
+    """kubernetes.core merges ports by their number alone, and would change them with every other run."""
+    ports = [port["containerPort"] for port in container["ports"]]
+    assert len(set(ports)) == len(ports) > 0
+
+
+def test_the_upstream_program_may_start(container: dict[str, Any]) -> None:
+    """It is marked with this capability (setcap in CoreDNS's Dockerfile): exec fails without."""
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}
 
 
 def test_kubernetes_answers_no_reverse_lookups(corefile: list[str]) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from loading import CHECKOUT, load
 
 findings = load("plugins/filter/nodes.py").nodes_findings
@@ -222,6 +227,7 @@ def test_role_preflight_asks_for_all_of_that() -> None:
     asked = yaml.safe_load((CHECKOUT / "roles/preflight/tasks/nodes.yml").read_text())[0]["machine_probe"]
     assert asked["files"] == MARKS + PROGRAMS
     assert asked["note"] == "{{ cluster_node_packages_note }}"
+    assert asked["kubelet"] == "/var/lib/kubelet"
 
 
 def test_the_note_of_packages_is_read(tmp_path: Path) -> None:
@@ -333,7 +339,8 @@ def test_a_node_keeps_its_name_and_its_address(name: str, address: str) -> None:
     (sentence,) = said(machine("worker1", missing=PROGRAMS, node={"name": name, "address": address}))
     assert sentence == (
         f"worker1 (192.0.2.12) is in the cluster as {name} ({address}): give it that name and address again, or, "
-        "to have it join anew, take its line out and run this, and then name it again."
+        "to have it join anew, take its line out, run this, and then name it again (if its address has changed, after "
+        "kubeadm reset --force on it)."
     )
     # Control: as it is; another cluster's is one finding.
     assert said(machine("worker1", missing=PROGRAMS, node={"name": "worker1", "address": "192.0.2.12"})) == []
@@ -343,17 +350,31 @@ def test_a_node_keeps_its_name_and_its_address(name: str, address: str) -> None:
     assert "another cluster" in other
 
 
-def test_how_a_machine_is_a_node_is_read_of_its_kubelet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe.platform, "node", lambda: "Worker1")
-    flags = tmp_path / "kubeadm-flags.env"
-    flags.write_text('KUBELET_KUBEADM_ARGS="--hostname-override=w.example.org --node-ip=192.0.2.12"\n')
+def test_how_a_machine_is_a_node_is_read_of_its_kubelet(tmp_path: Path) -> None:
+    (tmp_path / "kubeadm-flags.env").write_text(
+        'KUBELET_KUBEADM_ARGS="--pod-infra-container-image=p --node-ip=192.0.2.12"\n'
+    )
     # kubeadm writes them before the node has joined.
     assert probe.node(str(tmp_path)) == probe.node(str(tmp_path / "none")) == probe.node("") == {}
+    key = ec.generate_private_key(ec.SECP256R1())
+    names = [(NameOID.ORGANIZATION_NAME, "system:nodes"), (NameOID.COMMON_NAME, "system:node:w.example.org")]
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(*name) for name in names]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kubernetes")]))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
     (tmp_path / "pki").mkdir()
-    (tmp_path / "pki/kubelet-client-current.pem").touch()
+    (tmp_path / "pki/kubelet-client-current.pem").write_bytes(
+        certificate.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
     assert probe.node(str(tmp_path)) == {"name": "w.example.org", "address": "192.0.2.12"}
-    flags.write_text('KUBELET_KUBEADM_ARGS="--node-ip=192.0.2.12 --pod-infra-container-image=pause:3"\n')
-    assert probe.node(str(tmp_path)) == {"name": "worker1", "address": "192.0.2.12"}
 
 
 def test_addresses_that_are_on_no_network_are_refused() -> None:
