@@ -96,6 +96,20 @@ def see_nodes(site: Site, *names: str) -> None:
     assert set(site.cluster.node_addresses()) == set(names)
 
 
+def see_another_name_refused(site: Site) -> None:
+    """Name a machine that is a node otherwise: it is not reset, which its volumes might not outlive."""
+    addresses = site.machines.addresses
+    addresses["worker9"] = addresses.pop("worker1")
+    site.write_inventory(["cp1"], ["worker9"])
+    refused = site.up()
+    addresses["worker1"] = addresses.pop("worker9")
+    assert refused.code != 0
+    address = addresses["worker1"]
+    assert f"worker9 ({address}) is in the cluster as worker1 ({address})" in " ".join(refused.tasks("failed"))
+    site.write_inventory(["cp1"], ["worker1"])
+    see_nodes(site, "cp1", "worker1")
+
+
 def add_worker(site: Site, keyring: Path | None) -> None:
     """Name one worker more, which runs Ubuntu if the keys of its archive were given."""
     site.machines.add("worker2", 22, UBUNTU_24_04 if keyring else DEBIAN_12, keyring)
@@ -173,7 +187,14 @@ def remove_a_worker(site: Site) -> None:
 
 
 def give_back(site: Site) -> None:
-    """Take the cluster off all machines; what is left is what their packages brought."""
+    """Take the cluster off all machines; what is left is what their packages brought.
+
+    While one does not answer the keys are kept.
+    """
+    site.machines.cut_off("cp2")
+    site.down(refused=True)
+    assert (site.checkout / "state" / "kubeconfig").exists()
+    site.machines.switch_on("cp2")
     site.down()
     assert not (site.checkout / "state").exists()
     for name in ("cp1", "cp2", "cp4", "worker1", "worker2"):
@@ -191,6 +212,7 @@ def test_machines_become_a_platform_grow_lose_one_and_are_given_back(site: Site,
     see_sign_in(site)
     see_nothing_change(site)
     see_nothing_change(site, "--check")
+    see_another_name_refused(site)
     add_worker(site, ubuntu_keyring)
     grow_to_three_control_planes(site)
     see_nothing_change(site)
