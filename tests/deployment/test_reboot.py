@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from kubernetes.client import ApiException
 from live.cluster import HUB_NAMESPACE, Cluster
-from live.faults import HUB, container
+from live.faults import HUB, container, until_hub_serves
 from live.memory import node_containers
 from live.nodes import podman
 from live.platform import Platform
@@ -40,17 +40,20 @@ def test_all_nodes_come_back(cluster: Cluster, platform: Platform) -> None:
     up_again()
 
 
-def test_a_worker_comes_back(cluster: Cluster) -> None:
+def test_a_worker_comes_back(cluster: Cluster, platform: Platform) -> None:
     nodes, worker = cluster.ready_nodes(), cluster.workers()[0]
     podman("stop", worker)
     until("the cluster has seen it go", lambda: worker not in cluster.ready_nodes(), 120)
     podman("start", worker)
     until("all nodes and pods are well", lambda: ready(cluster, nodes), 300, every=2)
+    until_hub_serves(platform)
 
 
 def test_names_are_found_while_a_control_plane_is_away(cluster: Cluster) -> None:
     """Where the nodes' names were in pods of any node, half of the look-ups failed, or all of them."""
-    nodes, control_plane, hub = cluster.ready_nodes(), cluster.control_planes()[0], container(cluster, HUB)
+    nodes, control_plane = cluster.ready_nodes(), cluster.control_planes()[0]
+    until("the hub's container is the one that is known", lambda: container(cluster, HUB).runs(), 60)
+    hub = container(cluster, HUB)
     address = cluster.core.read_namespaced_service("proxy-api", HUB_NAMESPACE).spec.cluster_ip
     # As without power.
     podman("kill", control_plane)

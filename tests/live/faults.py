@@ -33,6 +33,10 @@ class Container:
         """Send all its processes a signal from outside."""
         run_on(self.node, "ctr", "--namespace=k8s.io", "tasks", "kill", "--all", f"--signal={signal}", self.name)
 
+    def runs(self) -> bool:
+        """Say whether it does; after its node was away the API server knows another one for some seconds."""
+        return self.name in run_on(self.node, "ctr", "--namespace=k8s.io", "tasks", "list", "--quiet").split()
+
     def run(self, *command: str) -> str:
         """Run a command in it and return what it printed; needs no API server."""
         execute = ("ctr", "--namespace=k8s.io", "tasks", "exec", f"--exec-id={secrets.token_hex(8)}")
