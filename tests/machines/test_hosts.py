@@ -99,12 +99,12 @@ def see_nodes(site: Site, *names: str) -> None:
 def see_another_name_refused(site: Site) -> None:
     """Name a machine that is a node otherwise: it is not reset, which its volumes might not outlive."""
     addresses = site.machines.addresses
-    addresses["worker9"] = addresses.pop("worker1")
+    addresses["worker9"] = address = addresses["worker1"]
     site.write_inventory(["cp1"], ["worker9"])
+    # No machine is called so.
+    del addresses["worker9"]
     refused = site.up()
-    addresses["worker1"] = addresses.pop("worker9")
     assert refused.code != 0
-    address = addresses["worker1"]
     assert f"worker9 ({address}) is in the cluster as worker1 ({address})" in " ".join(refused.tasks("failed"))
     site.write_inventory(["cp1"], ["worker1"])
     see_nodes(site, "cp1", "worker1")

@@ -23,15 +23,25 @@ def corefile() -> list[str]:
 
 
 @pytest.fixture
-def container() -> dict[str, Any]:
-    """Return the container of each node's pod."""
+def objects() -> dict[str, Any]:
+    """Return what role dns applies, by kind."""
     environment = Environment(undefined=StrictUndefined)  # noqa: S701
     environment.filters["to_json"] = json.dumps
     template = environment.from_string(SOURCE.with_name("coredns.yaml.j2").read_text(encoding="utf-8"))
-    objects = yaml.safe_load_all(template.render(dns_image="coredns", lookup=lambda *_: ""))
-    (daemon_set,) = (item for item in objects if item["kind"] == "DaemonSet")
-    (only,) = daemon_set["spec"]["template"]["spec"]["containers"]
+    rendered = template.render(dns_image="coredns", lookup=lambda *_: "")
+    return {item["kind"]: item for item in yaml.safe_load_all(rendered)}
+
+
+@pytest.fixture
+def container(objects: dict[str, Any]) -> dict[str, Any]:
+    """Return the container of each node's pod."""
+    (only,) = objects["DaemonSet"]["spec"]["template"]["spec"]["containers"]
     return dict(only)
+
+
+def test_pods_ask_their_own_node_first(objects: dict[str, Any]) -> None:
+    """Cilium is told to heed it (tests/charts/test_cilium.py)."""
+    assert objects["Service"]["spec"] == {"trafficDistribution": "PreferSameNode"}
 
 
 def test_no_port_of_a_container_is_named_twice(container: dict[str, Any]) -> None:
