@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -23,9 +24,15 @@ author: z2jh
 description:
   - A phase is a role, or the tasks that a play has of its own. Each is one line with its time and how much it changed.
   - A phase whose tasks are all skipped is not mentioned.
-  - A phase that takes long says every few seconds' work which task it is at, and what it builds before it does, as that
-    alone may take minutes.
+  - A phase that takes long says every few seconds' work which task it is at; what it builds it says before, and every
+    minute while it does, as that alone may take minutes.
   - A failure is its message alone; C(-v) shows every task, as the default callback does.
+options:
+  building_seconds:
+    description: How often a build says that it goes on.
+    type: float
+    default: 60
+    env: [{name: Z2JH_BUILDING_SECONDS}]
 extends_documentation_fragment:
   - default_callback
   - result_format_callback
@@ -34,8 +41,8 @@ extends_documentation_fragment:
 # A task that began this many seconds after the last line is named, so that a long phase shows where it is.
 QUIET_SECONDS = 15.0
 
-# Names of tasks that build one thing of several.
-BUILDS = re.compile(r"^Build \w+ \d+ of \d+")
+# Names of tasks that build some things of several.
+BUILDS = re.compile(r"^Build \w+ (\d+ to )?\d+ of \d+")
 
 # What Ansible puts before the tasks of each role.
 VALIDATION = "ansible.builtin.validate_argument_spec"
@@ -88,6 +95,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         self._changed = 0
         self._ran = False
         self._failed = False
+        self._built = threading.Event()
 
     @property
     def _verbose(self) -> bool:
@@ -97,8 +105,14 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         self._last_line = time.monotonic()
         self._display.display(text, color=color)
 
+    def _say_that_it_goes_on(self, name: str, built: threading.Event) -> None:
+        """Say of a build every now and then that it goes on, until it is over."""
+        while not built.wait(self.get_option("building_seconds")):
+            self._say(f"  {clock(time.monotonic() - self._phase_begin):>10}  still: {name}")
+
     def _end_phase(self) -> None:
         """Write the line of the phase that is over."""
+        self._built.set()
         if self._phase and (self._ran or self._failed) and not self._verbose:
             took = clock(time.monotonic() - self._phase_begin)
             changed = f"{self._changed} changed" if self._changed else "nothing to change"
@@ -121,6 +135,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         if self._verbose:
             super().v2_playbook_on_task_start(task, is_conditional)
             return
+        self._built.set()
         role = task._role
         # A role that another one uses is part of that one's phase.
         while role and role.get_parents():
@@ -132,8 +147,12 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
             self._phase, self._phase_begin = phase, now
             return
         name = task.get_name().rpartition(" : ")[2].rpartition(" | ")[2]
-        if now - self._last_line > QUIET_SECONDS or BUILDS.match(name):
+        builds = BUILDS.match(name)
+        if now - self._last_line > QUIET_SECONDS or builds:
             self._say(f"  {clock(now - self._phase_begin):>10}  {name}")
+        if builds:
+            self._built = threading.Event()
+            threading.Thread(target=self._say_that_it_goes_on, args=(name, self._built), daemon=True).start()
 
     def v2_playbook_on_include(self, included_file: Any) -> None:
         """Say nothing of included files."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,8 @@ CACHES = frozenset({"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"
 DIGITS = 20
 # Keys of a program or an image that say nothing of what it is made of.
 WHERE_AND_WHEN = frozenset({"place", "needed", "later"})
+# The end of the path of a Go module's second and later major versions.
+MAJOR_VERSION = re.compile(r"/v[0-9]+$")
 
 
 def _files(path: Path) -> Iterator[tuple[str, Path]]:
@@ -89,6 +93,8 @@ def program_files(
 ) -> list[dict[str, Any]]:
     """Return every program with the path of its file, the link under its plain name, and whether both are there.
 
+    `built` says of the file alone whether it is there, `present` that the link leads to it.
+
     The file is named by a hash of the program's module folder under `modules`, of how it is built, and of the recipe.
     """
     files = []
@@ -96,9 +102,35 @@ def program_files(
         built_from = content_hash(f"{modules}/{program['module']}", recipe + json.dumps(program, sort_keys=True))
         path = Path(cache, "go/programs", f"{program['program']}-{built_from}")
         link = Path(cache, "bin", program["program"])
-        present = path.exists() and link.exists() and link.samefile(path)
-        files.append({**program, "path": str(path), "link": str(link), "present": present})
+        built = path.exists()
+        present = built and link.exists() and link.samefile(path)
+        files.append({**program, "path": str(path), "link": str(link), "built": built, "present": present})
     return files
+
+
+def go_builds(programs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the runs of `go build` that make these programs: one for those of a module that have the same tags.
+
+    Each has `module`, `tags`, `packages`, and `ldflags`, an option a program, as Go takes them by package; `programs`,
+    each with the name of its `output`, which Go takes from the package's path without the version at its end; and
+    `which` of all these programs they are, for people.
+    """
+    builds: list[dict[str, Any]] = []
+    for (module, tags), alike in groupby(programs, key=lambda program: (program["module"], program.get("tags", ""))):
+        made = [{**one, "output": Path(MAJOR_VERSION.sub("", one["package"])).name} for one in alike]
+        first = 1 + sum(len(build["programs"]) for build in builds)
+        numbers = f"programs {first} to {first + len(made) - 1}" if len(made) > 1 else f"program {first}"
+        builds.append(
+            {
+                "module": module,
+                "tags": tags,
+                "packages": [one["package"] for one in made],
+                "ldflags": [f"-ldflags={one['package']}=-s -w {one.get('ldflags', '')}".rstrip() for one in made],
+                "programs": made,
+                "which": f"{numbers} of {len(programs)}, {', '.join(one['program'] for one in made)}",
+            }
+        )
+    return builds
 
 
 def release_files(
@@ -199,6 +231,7 @@ class FilterModule:
             "content_hash": content_hash,
             "file_sha256": file_sha256,
             "given_images": given_images,
+            "go_builds": go_builds,
             "image_references": image_references,
             "image_sources": image_sources,
             "image_tags": image_tags,

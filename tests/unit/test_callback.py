@@ -6,6 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -13,16 +15,19 @@ def _play(tmp_path: Path, tasks: str, *arguments: str, callbacks: str = "run_loc
     """Run a play with the project's callbacks."""
     book = tmp_path / "play.yml"
     book.write_text(f"- name: Prepare\n  hosts: localhost\n  gather_facts: false\n  tasks:\n{tasks}")
-    run = subprocess.run(
-        ["ansible-playbook", "-i", "hosts.example", str(book), *arguments],
-        cwd=CHECKOUT,
-        env=os.environ
-        | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(tmp_path / "home"), "ANSIBLE_CALLBACKS_ENABLED": callbacks},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return run.returncode, run.stdout + run.stderr
+    said = tmp_path / "said"
+    with said.open("w") as output:
+        run = subprocess.run(
+            ["ansible-playbook", "-i", "hosts.example", str(book), *arguments],
+            cwd=CHECKOUT,
+            env=os.environ
+            | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(tmp_path / "home"), "ANSIBLE_CALLBACKS_ENABLED": callbacks},
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    return run.returncode, said.read_text() + run.stderr
 
 
 def test_a_phase_is_one_line_with_what_changed(tmp_path: Path) -> None:
@@ -40,6 +45,26 @@ def test_what_is_built_is_said_before(tmp_path: Path) -> None:
     lines = said.splitlines()
     assert lines[0].endswith(" s  Build program 1 of 2, sample")
     assert lines[1].startswith("Prepare ")
+
+
+@pytest.mark.parametrize(("name", "goes_on"), [("Build programs 2 to 3 of 7, sample", True), ("Wait for it", False)])
+def test_a_build_says_that_it_goes_on_and_nothing_once_it_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, goes_on: bool
+) -> None:
+    monkeypatch.setenv("Z2JH_BUILDING_SECONDS", "0.01")
+    # It takes until that is said of it; what does not say it has a second for that.
+    takes = "timeout {} sh -c 'until grep {} said; do :; done'"
+    commands = {"First": "true", name: takes.format(20 if goes_on else 1, "still"), "Look": takes.format(1, "never")}
+    tasks = "".join(
+        f"    - name: '{task}'\n"
+        f"      ansible.builtin.command: {{cmd: \"{command}\", chdir: '{tmp_path}'}}\n"
+        "      failed_when: false\n"
+        for task, command in commands.items()
+    )
+    _, said = _play(tmp_path, tasks)
+    lines = [line.partition(" s  ")[2] for line in said.splitlines() if " s  " in line]
+    assert (f"still: {name}" in lines) is goes_on
+    assert not [line for line in lines if line.startswith("still:") and name not in line]
 
 
 def test_a_failure_is_its_sentence_without_a_traceback(tmp_path: Path) -> None:

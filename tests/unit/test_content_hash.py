@@ -159,8 +159,35 @@ def test_program_is_present_only_when_its_link_leads_to_what_its_recipe_makes(tm
 
     [built] = plugin.program_files(programs, str(tmp_path / "modules"), str(cache))
     assert built["present"]
+    Path(missing["link"]).unlink()
+    [unlinked] = plugin.program_files(programs, str(tmp_path / "modules"), str(cache))
+    assert (unlinked["built"], unlinked["present"]) == (True, False)
     [other] = plugin.program_files(programs, str(tmp_path / "modules"), str(cache), "another toolchain")
-    assert not other["present"]
+    assert not other["built"]
+
+
+def test_programs_of_a_module_and_its_tags_are_one_build() -> None:
+    """Each keeps linker flags of its own, and the name that Go gives it is known."""
+    made = plugin.go_builds(
+        [
+            {"module": "etcd", "program": "etcd", "package": "go.etcd.io/etcd/server/v3", "ldflags": "-X main.a=b"},
+            {"module": "etcd", "program": "etcdctl", "package": "go.etcd.io/etcd/etcdctl/v3"},
+            {"module": "cilium", "program": "cilium-agent", "package": "github.com/cilium/cilium/daemon"},
+            {"module": "cilium", "program": "operator", "package": "github.com/cilium/cilium/operator", "tags": "ipam"},
+        ]
+    )
+    which = ["programs 1 to 2 of 4, etcd, etcdctl", "program 3 of 4, cilium-agent", "program 4 of 4, operator"]
+    assert [build["which"] for build in made] == which
+    assert [build["tags"] for build in made] == ["", "", "ipam"]
+    assert made[0]["ldflags"] == [
+        "-ldflags=go.etcd.io/etcd/server/v3=-s -w -X main.a=b",
+        "-ldflags=go.etcd.io/etcd/etcdctl/v3=-s -w",
+    ]
+    assert [[program["output"] for program in build["programs"]] for build in made] == [
+        ["server", "etcdctl"],
+        ["daemon"],
+        ["operator"],
+    ]
 
 
 def test_the_sha256_of_a_file_is_that_of_sha256sum(tmp_path: Path) -> None:

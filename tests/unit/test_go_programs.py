@@ -14,7 +14,15 @@ from loading import CHECKOUT, load
 
 plugin = load("plugins/filter/content_hash.py")
 
+# Two programs of one module; the second has flags of its own, and another name than its folder.
 PROGRAM = {"module": "tool", "program": "tool", "package": "example.org/tool"}
+STAMPED = {
+    "module": "tool",
+    "program": "stamped",
+    "package": "example.org/tool/cmd/v2",
+    "ldflags": "-X main.state=stamped",
+}
+SOURCE = 'package main\n\nvar state = "whole"\n\nfunc main() { println(state) }\n'
 SUM = "h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 
@@ -27,8 +35,11 @@ class Site:
         shutil.copytree(CHECKOUT / "roles/artifacts", role, ignore=shutil.ignore_patterns("go"))
         self.module.mkdir(parents=True)
         (self.module / "go.mod").write_text("module example.org/tool\n\ngo 1.21\n")
-        (self.module / "main.go").write_text('package main\n\nfunc main() { println("whole") }\n')
+        (self.module / "main.go").write_text(SOURCE)
+        (self.module / "cmd/v2").mkdir(parents=True)
+        (self.module / "cmd/v2/main.go").write_text(SOURCE)
         (self.cache / "go/programs").mkdir(parents=True)
+        self.part = self.cache / "go/programs/tool.part"
         # Go's own library is compiled once for all tests.
         compiled = subprocess.check_output(["go", "env", "GOCACHE"], cwd="/", text=True).strip()
         (self.cache / "go/build").symlink_to(compiled)
@@ -43,7 +54,7 @@ class Site:
         variables = {
             "artifacts_source": "registries",
             "artifacts_cache_dir": str(self.cache),
-            "artifacts_go_programs": [PROGRAM],
+            "artifacts_go_programs": [PROGRAM, STAMPED],
             "artifacts_go_toolchain": "local",
             "artifacts_go_sources": [],
             "artifacts_releases": [],
@@ -68,15 +79,17 @@ def site(tmp_path: Path) -> Site:
 
 
 def test_an_interrupted_build_is_made_anew_and_a_finished_one_is_kept(site: Site) -> None:
-    part = site.path().with_name(site.path().name + ".part")
     # What a machine leaves that lost its power: the length of a program, and nothing in it.
-    part.write_bytes(bytes(4096))
-    part.chmod(0o755)
+    site.part.mkdir()
+    (site.part / "tool").write_bytes(bytes(4096))
+    (site.part / "tool").chmod(0o755)
     code, said = site.build()
     assert code == 0, said
-    assert not part.exists()
+    assert not site.part.exists()
     link = site.cache / "bin/tool"
     assert subprocess.run([link], capture_output=True, text=True, check=True).stderr == "whole\n"
+    stamped = subprocess.run([site.cache / "bin/stamped"], capture_output=True, text=True, check=True)
+    assert stamped.stderr == "stamped\n"
 
     # Only the link is missing, so Go is not even asked; this one would fail.
     (site.folder / "go").write_text("#!/bin/sh\nexit 1\n")
@@ -100,8 +113,8 @@ def test_a_module_of_another_sum_is_refused_and_nothing_half_becomes_the_program
     with (site.module / "go.mod").open("a") as module:
         module.write("\nrequire example.org/tiny v1.0.0\n")
     (site.module / "go.sum").write_text(f"example.org/tiny v1.0.0 {SUM}\nexample.org/tiny v1.0.0/go.mod {SUM}\n")
-    part = site.path().with_name(site.path().name + ".part")
-    shutil.copy("/bin/true", part)
+    site.part.mkdir()
+    shutil.copy("/bin/true", site.part / "tool")
     code, said = site.build()
     assert code == 2, said
     [sentence] = [line for line in said.splitlines() if line.startswith("tool: ")]
