@@ -14,7 +14,7 @@ from loading import CHECKOUT, load
 
 plugin = load("plugins/filter/content_hash.py")
 
-# Two programs of one module; the second has flags of its own, and another name than its folder.
+# Programs of one module; one has flags of its own and another name than its folder, one is there by its tag alone.
 PROGRAM = {"module": "tool", "program": "tool", "package": "example.org/tool"}
 STAMPED = {
     "module": "tool",
@@ -22,6 +22,7 @@ STAMPED = {
     "package": "example.org/tool/cmd/v2",
     "ldflags": "-X main.state=stamped",
 }
+TAGGED = PROGRAM | {"program": "tagged", "package": "example.org/tool/tagged", "tags": "tagged"}
 SOURCE = 'package main\n\nvar state = "whole"\n\nfunc main() { println(state) }\n'
 SUM = "h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
@@ -38,6 +39,8 @@ class Site:
         (self.module / "main.go").write_text(SOURCE)
         (self.module / "cmd/v2").mkdir(parents=True)
         (self.module / "cmd/v2/main.go").write_text(SOURCE)
+        (self.module / "tagged").mkdir()
+        (self.module / "tagged/main.go").write_text(f"//go:build tagged\n\n{SOURCE}")
         (self.cache / "go/programs").mkdir(parents=True)
         self.part = self.cache / "go/programs/tool.part"
         # Go's own library is compiled once for all tests.
@@ -54,7 +57,7 @@ class Site:
         variables = {
             "artifacts_source": "registries",
             "artifacts_cache_dir": str(self.cache),
-            "artifacts_go_programs": [PROGRAM, STAMPED],
+            "artifacts_go_programs": [PROGRAM, STAMPED, TAGGED],
             "artifacts_go_toolchain": "local",
             "artifacts_go_sources": [],
             "artifacts_releases": [],
@@ -87,9 +90,9 @@ def test_an_interrupted_build_is_made_anew_and_a_finished_one_is_kept(site: Site
     assert code == 0, said
     assert not site.part.exists()
     link = site.cache / "bin/tool"
-    assert subprocess.run([link], capture_output=True, text=True, check=True).stderr == "whole\n"
-    stamped = subprocess.run([site.cache / "bin/stamped"], capture_output=True, text=True, check=True)
-    assert stamped.stderr == "stamped\n"
+    for program, state in {"tool": "whole", "stamped": "stamped", "tagged": "whole"}.items():
+        run = subprocess.run([site.cache / "bin" / program], capture_output=True, text=True, check=True)
+        assert run.stderr == f"{state}\n"
 
     # Only the link is missing, so Go is not even asked; this one would fail.
     (site.folder / "go").write_text("#!/bin/sh\nexit 1\n")
