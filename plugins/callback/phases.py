@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -106,9 +107,10 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         self._display.display(text, color=color)
 
     def _say_that_it_goes_on(self, name: str, built: threading.Event) -> None:
-        """Say of a build every now and then that it goes on, until it is over."""
+        """Say of a build every now and then that it goes on, until it is over; Ansible flushes only between tasks."""
         while not built.wait(self.get_option("building_seconds")):
             self._say(f"  {clock(time.monotonic() - self._phase_begin):>10}  still: {name}")
+            sys.stdout.flush()
 
     def _end_phase(self) -> None:
         """Write the line of the phase that is over."""

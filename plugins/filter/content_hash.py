@@ -36,7 +36,7 @@ DIGITS = 20
 # Keys of a program or an image that say nothing of what it is made of.
 WHERE_AND_WHEN = frozenset({"place", "needed", "later"})
 # The end of the path of a Go module's second and later major versions.
-MAJOR_VERSION = re.compile(r"/v[0-9]+$")
+MAJOR_VERSION = re.compile(r"/v([2-9]|[1-9][0-9]+)$")
 
 
 def _files(path: Path) -> Iterator[tuple[str, Path]]:
@@ -118,6 +118,8 @@ def go_builds(programs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     builds: list[dict[str, Any]] = []
     for (module, tags), alike in groupby(programs, key=lambda program: (program["module"], program.get("tags", ""))):
         made = [{**one, "output": Path(MAJOR_VERSION.sub("", one["package"])).name} for one in alike]
+        if len({one["output"] for one in made}) < len(made):
+            raise AnsibleFilterError(f"go_builds: Go gives two programs of {module} the same name, so build them apart")
         first = 1 + sum(len(build["programs"]) for build in builds)
         numbers = f"programs {first} to {first + len(made) - 1}" if len(made) > 1 else f"program {first}"
         builds.append(

@@ -190,6 +190,14 @@ def test_programs_of_a_module_and_its_tags_are_one_build() -> None:
     ]
 
 
+def test_programs_to_which_go_gives_one_name_are_not_one_build() -> None:
+    programs = [
+        {"module": "tool", "program": program, "package": f"example.org/{program}/cmd"} for program in ("one", "two")
+    ]
+    with pytest.raises(AnsibleFilterError, match="Go gives two programs of tool the same name"):
+        plugin.go_builds(programs)
+
+
 def test_the_sha256_of_a_file_is_that_of_sha256sum(tmp_path: Path) -> None:
     (tmp_path / "program").write_bytes(b"\x7fELF\xff")
     expected = subprocess.run(["sha256sum", tmp_path / "program"], check=True, capture_output=True, text=True).stdout

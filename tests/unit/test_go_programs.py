@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from live.polling import until
 from loading import CHECKOUT, load
 
 plugin = load("plugins/filter/content_hash.py")
@@ -42,7 +43,6 @@ class Site:
         (self.module / "tagged").mkdir()
         (self.module / "tagged/main.go").write_text(f"//go:build tagged\n\n{SOURCE}")
         (self.cache / "go/programs").mkdir(parents=True)
-        self.part = self.cache / "go/programs/tool.part"
         # Go's own library is compiled once for all tests.
         compiled = subprocess.check_output(["go", "env", "GOCACHE"], cwd="/", text=True).strip()
         (self.cache / "go/build").symlink_to(compiled)
@@ -51,6 +51,11 @@ class Site:
         """Return where the program is kept."""
         [file] = plugin.program_files([PROGRAM], str(self.module.parent), str(self.cache), "local")
         return Path(file["path"])
+
+    @property
+    def part(self) -> Path:
+        """Return the folder in which it is built."""
+        return Path(f"{self.path()}.part")
 
     def build(self, path: str = os.environ["PATH"]) -> tuple[int, str]:
         """Run role artifacts."""
@@ -93,6 +98,13 @@ def test_an_interrupted_build_is_made_anew_and_a_finished_one_is_kept(site: Site
     for program, state in {"tool": "whole", "stamped": "stamped", "tagged": "whole"}.items():
         run = subprocess.run([site.cache / "bin" / program], capture_output=True, text=True, check=True)
         assert run.stderr == f"{state}\n"
+
+    # The sources of what is built later are fetched in the background, by a command that ends well.
+    fetching = site.cache / "go/fetching"
+    [fetched] = until(
+        "the fetch is over", lambda: [job for job in fetching.glob("*[0-9]") if '"rc"' in job.read_text()], 60
+    )
+    assert json.loads(fetched.read_text())["rc"] == 0
 
     # Only the link is missing, so Go is not even asked; this one would fail.
     (site.folder / "go").write_text("#!/bin/sh\nexit 1\n")
