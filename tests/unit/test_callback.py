@@ -21,7 +21,8 @@ def _play(tmp_path: Path, tasks: str, *arguments: str, callbacks: str = "run_loc
             ["ansible-playbook", "-i", "hosts.example", str(book), *arguments],
             cwd=CHECKOUT,
             env=os.environ
-            | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(tmp_path / "home"), "ANSIBLE_CALLBACKS_ENABLED": callbacks},
+            | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(tmp_path / "home"), "ANSIBLE_CALLBACKS_ENABLED": callbacks}
+            | {"PYTHONUNBUFFERED": ""},
             stdout=output,
             stderr=subprocess.PIPE,
             text=True,
