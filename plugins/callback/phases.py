@@ -97,6 +97,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         self._ran = False
         self._failed = False
         self._built = threading.Event()
+        self._watch = threading.Thread()
 
     @property
     def _verbose(self) -> bool:
@@ -106,6 +107,18 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         self._last_line = time.monotonic()
         self._display.display(text, color=color)
 
+    def _begin_build(self, name: str) -> None:
+        """Say every now and then that it goes on."""
+        self._built = threading.Event()
+        self._watch = threading.Thread(target=self._say_that_it_goes_on, args=(name, self._built), daemon=True)
+        self._watch.start()
+
+    def _end_build(self) -> None:
+        """Say so no more, if there was one."""
+        self._built.set()
+        if self._watch.is_alive():
+            self._watch.join()
+
     def _say_that_it_goes_on(self, name: str, built: threading.Event) -> None:
         """Say of a build every now and then that it goes on, until it is over; Ansible flushes only between tasks."""
         while not built.wait(self.get_option("building_seconds")):
@@ -114,7 +127,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
 
     def _end_phase(self) -> None:
         """Write the line of the phase that is over."""
-        self._built.set()
+        self._end_build()
         if self._phase and (self._ran or self._failed) and not self._verbose:
             took = clock(time.monotonic() - self._phase_begin)
             changed = f"{self._changed} changed" if self._changed else "nothing to change"
@@ -137,7 +150,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         if self._verbose:
             super().v2_playbook_on_task_start(task, is_conditional)
             return
-        self._built.set()
+        self._end_build()
         role = task._role
         # A role that another one uses is part of that one's phase.
         while role and role.get_parents():
@@ -153,8 +166,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         if now - self._last_line > QUIET_SECONDS or builds:
             self._say(f"  {clock(now - self._phase_begin):>10}  {name}")
         if builds:
-            self._built = threading.Event()
-            threading.Thread(target=self._say_that_it_goes_on, args=(name, self._built), daemon=True).start()
+            self._begin_build(name)
 
     def v2_playbook_on_include(self, included_file: Any) -> None:
         """Say nothing of included files."""

@@ -52,7 +52,7 @@ def test_what_is_built_is_said_before(tmp_path: Path) -> None:
 def test_a_build_says_that_it_goes_on_until_it_is_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, goes_on: bool
 ) -> None:
-    monkeypatch.setenv("Z2JH_BUILDING_SECONDS", "0.1")
+    monkeypatch.setenv("Z2JH_BUILDING_SECONDS", "0.5")
     # It ends once that can be read in the output; what does not say it has two seconds for that.
     takes = "timeout {} sh -c 'until grep \"{}\" said; do :; done'"
     commands = {
@@ -62,10 +62,11 @@ def test_a_build_says_that_it_goes_on_until_it_is_over(
     }
     tasks = "".join(
         f"    - name: '{task}'\n      ansible.builtin.command:\n        chdir: '{tmp_path}'\n        cmd: >-\n"
-        f"          {command}\n      failed_when: false\n"
+        f"          {command}\n      failed_when: {str(goes_on).lower()} and __run.rc != 0\n      register: __run\n"
         for task, command in commands.items()
     )
-    _, said = _play(tmp_path, tasks)
+    code, said = _play(tmp_path, tasks)
+    assert code == 0, "what it waits for came in time"
     before, _, after = said.partition("  Build program 4 of 7, other\n")
     assert (f"still: {name}" in before) is goes_on
     assert f"still: {name}" not in after
