@@ -104,6 +104,13 @@ def test_workers_come_keep_their_data_and_go(cluster: Cluster, larger: Path, nam
     assert cluster.ready_nodes() == nodes | set(WORKERS), "they were left alone"
     assert not closed(cluster)
 
+    cluster.core.delete_node(WORKER)
+    refused = up()
+    assert f"{namespace}/data on {WORKER}" in " ".join(refused.tasks("failed")), "of a node deleted by hand, too"
+    assert WORKER in containers()
+    podman("exec", WORKER, "systemctl", "restart", "kubelet")
+    until("the worker is Ready again", lambda: WORKER in cluster.ready_nodes(), 120)
+
     cluster.core.delete_namespaced_persistent_volume_claim("data", namespace)
     until("the volume is gone", lambda: not [v for v in volumes(cluster) if v == namespace], 120)
     policies = keep_pod_on(cluster, namespace, WORKER)
