@@ -206,14 +206,21 @@ def test_only_a_machine_of_this_cluster_is_taken_off_it(tmp_path: Path) -> None:
 def test_a_node_that_left_is_named_with_the_volumes_it_holds(tmp_path: Path) -> None:
     host = {
         "node_removal_keep": ["cp1", "worker1"],
+        "node_removal_departing": ["worker2", "worker3"],
         "__node_removal_nodes": {"resources": [node(name) for name in ("cp1", "worker1", "worker2")]},
         "__node_removal_volumes": {
-            "resources": [volume("worker1", "claim-ada"), volume("worker2", "claim-grace"), {"spec": {}}]
+            "resources": [
+                volume("worker1", "claim-ada"),
+                volume("worker2", "claim-grace"),
+                volume("worker3", "claim-edwin"),
+                {"spec": {}},
+            ]
         },
     }
     found = worked_out(tmp_path, "node_removal", {"here": host}, "leaving", "claims")["here"]
     assert [node["metadata"]["name"] for node in found["leaving"]] == ["worker2"]
-    assert found["claims"] == ["jupyterhub/claim-grace on worker2"]
+    # The node of the third container was deleted by hand, its disk is there.
+    assert found["claims"] == ["jupyterhub/claim-grace on worker2", "jupyterhub/claim-edwin on worker3"]
 
 
 def test_nodes_of_another_checkout_are_left_alone(tmp_path: Path) -> None:
