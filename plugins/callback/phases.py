@@ -121,8 +121,9 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
 
     def _say_that_it_goes_on(self, name: str, built: threading.Event) -> None:
         """Say of a build every now and then that it goes on, until it is over; Ansible flushes only between tasks."""
+        which = name.partition(",")[0]
         while not built.wait(self.get_option("building_seconds")):
-            self._say(f"  {clock(time.monotonic() - self._phase_begin):>10}  still: {name}")
+            self._say(f"  {clock(time.monotonic() - self._phase_begin):>10}  still: {which}")
             sys.stdout.flush()
 
     def _end_phase(self) -> None:

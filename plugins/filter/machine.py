@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 # A name below the hub's, for all of them.
@@ -34,6 +35,14 @@ options:
     type: dict
     default: {}
 """
+
+
+def disk_needed(missing: Iterable[str], programs: Collection[str], without: int, building: int) -> int:
+    """Return the free disk in GiB that a run needs: what it needs without building, and the share of what is missing.
+
+    `missing` may name other files too; `building` is what it takes to build all programs.
+    """
+    return without + math.ceil(building * len(set(missing) & set(programs)) / len(programs))
 
 
 def machine_findings(
@@ -93,4 +102,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Name the filters of this file."""
-        return {"machine_findings": machine_findings}
+        return {"disk_needed": disk_needed, "machine_findings": machine_findings}

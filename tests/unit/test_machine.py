@@ -13,7 +13,8 @@ import pytest
 import yaml
 from loading import CHECKOUT, load
 
-findings = load("plugins/filter/machine.py").machine_findings
+machine = load("plugins/filter/machine.py")
+findings = machine.machine_findings
 of_this = load("plugins/filter/nodes.py").this_machine_findings
 probe = load("plugins/modules/machine_probe.py")
 GOOD: dict[str, Any] = {
@@ -29,6 +30,22 @@ GOOD: dict[str, Any] = {
     "unknown": [],
 }
 NETWORKS = {"node_cidr": "10.89.40.0/24", "pod_cidr": "10.244.0.0/16"}
+
+
+@pytest.mark.parametrize(
+    ("missing", "without", "needed"),
+    [
+        (["status.yml", "kubelet", "etcd"], 12, 25),
+        # A run that was cut off after it had built one of two; whatever it has stored needs no room again.
+        (["status.yml", "etcd"], 12, 19),
+        (["status.yml"], 12, 12),
+        # A platform that runs, and one of its programs is of another version now.
+        (["etcd"], 2, 9),
+        ([], 2, 2),
+    ],
+)
+def test_only_programs_that_are_missing_need_disk_to_be_built(missing: list[str], without: int, needed: int) -> None:
+    assert machine.disk_needed(missing, ["kubelet", "etcd"], without, 13) == needed
 
 
 @pytest.mark.parametrize(
@@ -105,10 +122,18 @@ def test_it_is_refused_before_there_is_a_platform_and_never_after(tmp_path: Path
     """As role preflight asks: swap under a platform that runs already must not end its runs."""
     asks = yaml.safe_load((CHECKOUT / "roles/preflight/tasks/machine.yml").read_text())[-1]["vars"]
     common = yaml.safe_load((CHECKOUT / "roles/preflight/defaults/main.yml").read_text()) | NETWORKS
-    common |= {"service_cidr": "10.96.0.0/16", "__preflight_deployed_file": "/kubeconfig"}
-    cases = {"new": ("local", ["/kubeconfig"]), "running": ("local", []), "elsewhere": ("hosts", ["/kubeconfig"])}
+    common |= {"service_cidr": "10.96.0.0/16", "__preflight_deployed_file": "/status", "kubeconfig_path": "/none"}
+    common |= {"__preflight_programs": ["/kubelet"]}
+    new = ["/status", "/kubelet"]
+    cases = {"new": ("local", new), "running": ("local", []), "elsewhere": ("hosts", new)}
+    # There is room for what has to be built, and not for a GiB more.
+    free = {"new": 25, "running": 2, "elsewhere": 25}
     hosts = {
-        name: {"place": place, "__preflight_machine": GOOD | {"swap_mib": 2048, "missing": missing}}
+        name: {
+            "place": place,
+            "__preflight_machine": GOOD
+            | {"swap_mib": 2048, "missing": missing, "free_mib": {"/var/cache/z2jh": free[name] * 1024}},
+        }
         for name, (place, missing) in cases.items()
     }
     (tmp_path / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts, "vars": common}}))
