@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -12,6 +13,9 @@ import yaml
 CHECKOUT = Path(__file__).parents[2]
 VERSIONS = yaml.safe_load((CHECKOUT / "group_vars/all/versions.yml").read_text())
 MODULES = CHECKOUT / "roles/artifacts/files/go"
+
+# Those that are built with Kubernetes' libraries.
+SHARING = ["cilium", "coredns", "helm", "kubernetes", "local-path-provisioner", "metrics-server"]
 
 
 @pytest.mark.parametrize(
@@ -42,17 +46,20 @@ def test_staging_modules_are_of_the_same_kubernetes_version() -> None:
     assert {version for _, version in replaced} == {VERSIONS["kubernetes_version"].removeprefix("1.")}
 
 
-def required(folder: str) -> dict[str, str]:
-    """Return the version of each module that a module of ours requires."""
-    return dict(re.findall(r"^(?:require )?\s*(\S+/\S+) (v\S+)", (MODULES / folder / "go.mod").read_text(), re.M))
+def used(folder: str) -> dict[str, str]:
+    """Return the version of each module that a module of ours is built with."""
+    text = (MODULES / folder / "go.mod").read_text()
+    return dict(re.findall(r"^(?:require )?\s*(\S+/\S+) (v\S+)", text, re.M)) | dict(
+        re.findall(r"^(?:replace )?\s*(\S+/\S+) => \1 (v\S+)", text, re.M)
+    )
 
 
-@pytest.mark.parametrize("folder", ["coredns", "local-path-provisioner", "metrics-server"])
-def test_what_is_shared_with_cilium_is_compiled_once(folder: str) -> None:
-    """Go keeps what it has compiled by version: most of these three is Kubernetes' client, which Cilium has too."""
-    cilium, own = required("cilium"), required(folder)
-    assert len(shared := own.keys() & cilium.keys()) > 30
-    assert {module: own[module] for module in shared} == {module: cilium[module] for module in shared}
+@pytest.mark.parametrize(("folder", "other"), list(itertools.combinations(SHARING, 2)))
+def test_what_programs_share_is_compiled_once(folder: str, other: str) -> None:
+    """Go keeps what it has compiled by version, and much of each of these is Kubernetes' client."""
+    first, second = used(folder), used(other)
+    assert len(shared := first.keys() & second.keys()) > 30
+    assert {module: first[module] for module in shared} == {module: second[module] for module in shared}
 
 
 def test_every_module_folder_is_built() -> None:
