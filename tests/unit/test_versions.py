@@ -46,17 +46,17 @@ def test_staging_modules_are_of_the_same_kubernetes_version() -> None:
     assert {version for _, version in replaced} == {VERSIONS["kubernetes_version"].removeprefix("1.")}
 
 
-def used(folder: str) -> dict[str, str]:
-    """Return the version of each module that a module of ours is built with."""
+def used(folder: str) -> dict[str, tuple[str, str]]:
+    """Return of each module that ours is built with the version that is asked for, and the one in its place."""
     text = (MODULES / folder / "go.mod").read_text()
-    return dict(re.findall(r"^(?:require )?\s*(\S+/\S+) (v\S+)", text, re.M)) | dict(
-        re.findall(r"^(?:replace )?\s*(\S+/\S+) => \1 (v\S+)", text, re.M)
-    )
+    replaced = dict(re.findall(r"^(?:replace )?\s*(\S+/\S+) => \1 (v\S+)", text, re.M))
+    required = dict(re.findall(r"^(?:require )?\s*(\S+/\S+) (v\S+)", text, re.M))
+    return {module: (version, replaced.get(module, version)) for module, version in required.items()}
 
 
 @pytest.mark.parametrize(("folder", "other"), list(itertools.combinations(SHARING, 2)))
 def test_what_programs_share_is_compiled_once(folder: str, other: str) -> None:
-    """Go keeps what it has compiled by version, and much of each of these is Kubernetes' client."""
+    """Go keeps what it has compiled by both versions, and much of each of these is Kubernetes' client."""
     first, second = used(folder), used(other)
     assert len(shared := first.keys() & second.keys()) > 30
     assert {module: first[module] for module in shared} == {module: second[module] for module in shared}

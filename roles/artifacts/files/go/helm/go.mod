@@ -120,7 +120,8 @@ require (
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
 
-// It asks for newer libraries of Kubernetes. With the cluster's own they are compiled once for all programs.
+// The cluster's own libraries of Kubernetes, asked for by the version that Helm asks for: Go compiles once for all programs what has
+// both versions in common.
 replace (
 	k8s.io/api => k8s.io/api v0.36.3
 	k8s.io/apiextensions-apiserver => k8s.io/apiextensions-apiserver v0.36.3
