@@ -49,8 +49,8 @@ def test_staging_modules_are_of_the_same_kubernetes_version() -> None:
 def used(folder: str) -> dict[str, tuple[str, str]]:
     """Return of each module that ours is built with the version that is asked for, and the one in its place."""
     text = (MODULES / folder / "go.mod").read_text()
-    replaced = dict(re.findall(r"^(?:replace )?\s*(\S+/\S+) => \1 (v\S+)", text, re.M))
-    required = dict(re.findall(r"^(?:require )?\s*(\S+/\S+) (v\S+)", text, re.M))
+    replaced: dict[str, str] = dict(re.findall(r"^(?:replace )?\s*(\S+/\S+) => \1 (v\S+)", text, re.M))
+    required: dict[str, str] = dict(re.findall(r"^(?:require )?\s*(\S+/\S+) (v\S+)", text, re.M))
     return {module: (version, replaced.get(module, version)) for module, version in required.items()}
 
 
