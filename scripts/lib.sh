@@ -15,10 +15,11 @@ die() {
 
 # The Debian packages that are listed in requirements/debian.txt and in the files named, but are not installed.
 missing_packages() {
-    local package
-    sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$@" | while read -r package; do
-        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf '%s\n' "$package"
-    done
+    local wanted
+    mapfile -t wanted < <(sed -e 's/[[:space:]]*#.*//' -e '/^[[:space:]]*$/d' "$@")
+    printf '%s\n' "${wanted[@]}" | grep -vxFf <(
+        dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null | sed -n 's/^installed //p'
+    ) || true
 }
 
 # apt_get LOG ARGUMENTS...: waits up to five minutes while another program, such as an automatic upgrade, holds a lock of apt's.
