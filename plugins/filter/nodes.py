@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
 from typing import Any
@@ -62,7 +63,8 @@ def _refused(name: str, result: Probe) -> str | None:
     if "system" in result:
         return None
     reason = " ".join(str(result.get("module_stderr") or result.get("msg") or "it did not say why").split())
-    if result.get("unreachable"):
+    without_python = re.search(r"python\S*: (not found|No such file)", reason)
+    if result.get("unreachable") and not without_python:
         return (
             f"{name} is not reached by SSH ({reason}): check ansible_host, ansible_user and the key, and log in once "
             "by hand so that its host key is known."

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import signal
+
 from ansible.plugins.strategy.linear import StrategyModule as Linear
 
 DOCUMENTATION = """
@@ -19,12 +22,15 @@ description:
 
 try:
     import ansible_mitogen.affinity
+    import mitogen.parent
     from ansible_mitogen.strategy import StrategyMixin
 except ImportError:
     StrategyModule = Linear
 else:
     # Mitogen ties its processes to one CPU each, and with them the compilers that modules start on this machine.
     ansible_mitogen.affinity.policy = ansible_mitogen.affinity.Policy()
+    # It also has them ignore Ctrl-C, which what they start would inherit: a build would go on after its run.
+    mitogen.parent._preexec_hook = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
 
     class StrategyModule(StrategyMixin, Linear):  # type: ignore[no-redef,misc]
         """Ansible's entry point."""

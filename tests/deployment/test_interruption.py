@@ -22,9 +22,9 @@ pytestmark = [pytest.mark.life, pytest.mark.timeout(5400)]
 POINTS = (
     "Containers | Run each node",
     "Host keys | Write them down",
-    "Write | Write those that differ",
-    "Start the services",
-    "Restart those that began before their files were written",
+    "Change | Write those that differ",
+    "Change | Start the services",
+    "Change | Restart those that began before their files were written",
     "Install the Kubernetes programs",
     "Repair | Repair the static pods",
     "Init | Run kubeadm init",
@@ -97,7 +97,7 @@ def test_a_run_that_is_killed_and_run_again_ends_as_one_that_was_not(cluster: Cl
     down()
     assert of_platform() == []
     # Half a cluster is removed as a whole one is, and by two runs of which the first is killed.
-    assert kill_run_at("Start the services")
+    assert kill_run_at("Change | Start the services")
     assert set(of_platform()) == nodes
     assert kill_run_at("Departed | Remove their volumes", script=("down.sh", "--yes"))
     down()

@@ -28,7 +28,8 @@ WAITING = """
 def make_checkout(root: Path) -> Path:
     """Make a checkout of its own, so that no real run is in the way of the test."""
     (root / "playbooks").mkdir(parents=True)
-    shutil.copytree(CHECKOUT / "plugins/callback", root / "plugins/callback")
+    for kind in ("callback", "strategy"):
+        shutil.copytree(CHECKOUT / "plugins" / kind, root / "plugins" / kind)
     for name in ("ansible.cfg", "hosts.example"):
         shutil.copy(CHECKOUT / name, root)
     (root / "z2jh.yml").write_text(WAITING)
