@@ -63,6 +63,8 @@ def _refused(name: str, result: Probe) -> str | None:
     if "system" in result:
         return None
     reason = " ".join(str(result.get("module_stderr") or result.get("msg") or "it did not say why").split())
+    # What Mitogen says before what ssh, or the machine's shell, said.
+    reason = reason.removeprefix("Task failed: ").removeprefix("EOF on stream; last 100 lines received: ")
     without_python = re.search(r"python\S*: (not found|No such file)", reason)
     if result.get("unreachable") and not without_python:
         return (

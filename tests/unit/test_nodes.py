@@ -164,6 +164,10 @@ def test_what_keeps_a_machine_from_being_a_node_is_said(change: dict[str, Any], 
     assert sentence not in said(machine("worker1"))
 
 
+# What Mitogen says before the error itself.
+MITOGEN = "Task failed: EOF on stream; last 100 lines received:\n"
+
+
 @pytest.mark.parametrize(
     ("result", "sentence"),
     [
@@ -171,6 +175,22 @@ def test_what_keeps_a_machine_from_being_a_node_is_said(change: dict[str, Any], 
             {"unreachable": True, "msg": "Permission denied\n(publickey)"},
             "worker1 is not reached by SSH (Permission denied (publickey)): check ansible_host, ansible_user and the "
             "key, and log in once by hand so that its host key is known.",
+        ),
+        (
+            {
+                "unreachable": True,
+                "msg": MITOGEN + "ssh: connect to host w port 22: No route to host",
+            },
+            "worker1 is not reached by SSH (ssh: connect to host w port 22: No route to host): check ansible_host, "
+            "ansible_user and the key, and log in once by hand so that its host key is known.",
+        ),
+        (
+            {
+                "unreachable": True,
+                "msg": MITOGEN + "bash: line 1: /usr/bin/python3: No such file or directory",
+            },
+            "worker1 could not be looked at (bash: line 1: /usr/bin/python3: No such file or directory): install "
+            "Python 3 on it (apt install python3).",
         ),
         (
             {"failed": False, "msg": "Missing sudo password"},
