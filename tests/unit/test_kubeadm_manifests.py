@@ -159,10 +159,9 @@ def test_a_control_plane_that_does_not_come_back_stops_the_run(tmp_path: Path, f
     play = {
         "name": "Repair",
         "hosts": "control_plane",
-        "connection": "local",
         "gather_facts": False,
         "any_errors_fatal": True,
-        "vars": {"ansible_python_interpreter": sys.executable},
+        "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
         "tasks": [{"name": "Repair", "ansible.builtin.import_role": role}],
     }
     book, inventory = tmp_path / "play.yml", tmp_path / "hosts"
