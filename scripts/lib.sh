@@ -76,6 +76,7 @@ use_venv() {
         : >"$venv/complete"
         prune_venvs "$1" "$venv"
     fi
+    touch "$venv" 2>/dev/null || true
     export PATH="$venv/bin:$PATH"
 }
 

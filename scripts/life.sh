@@ -13,5 +13,5 @@ elif [ -z "${CI:-}" ]; then
 fi
 running || die "The platform does not answer: run make up first." 3
 use_venv test
-KUBECONFIG=$(kubeconfig) pytest -m life "$@" tests/faults tests/browser tests/deployment/test_drift.py tests/deployment/test_reboot.py \
+KUBECONFIG=$(kubeconfig) pytest -m life "$@" tests/faults tests/browser tests/deployment/test_drift.py tests/deployment/test_reboot.py tests/deployment/test_restore.py \
     tests/deployment/test_scale.py tests/deployment/test_interruption.py tests/machines

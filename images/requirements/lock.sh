@@ -1,8 +1,11 @@
-#!/bin/sh
-# Lock every *.in beside this file: one resolution first, then one hashed list an image under its versions, so that the
-# images never disagree about a package. The index comes from the machine's own uv or pip settings. Needs uv on PATH.
-set -eu
-cd "$(dirname "$0")"
+#!/usr/bin/env bash
+# Lock every *.in beside this file, each package in the newest version there is: one resolution first, then one hashed list
+# an image under its versions, so that the images never disagree about a package. The index is that of uv's or pip's settings.
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/../../scripts/lib.sh"
+
+use_venv ansible
+cd images/requirements
 constraints=$(mktemp)
 trap 'rm -f "$constraints"' EXIT
 

@@ -28,9 +28,9 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 # It adds to the cache and touches no platform: make check runs it at any time.
 UNLOCKED = CHECKOUT / "playbooks" / "charts.yml"
 # Locked besides its use: a file of the checkout that outlives state/. What all checkouts share has files in a folder of
-# root's alone, where nobody else can hold a lock; who is not root (place hosts) has the one that is open to all.
+# root's alone, where nobody else can hold a lock.
 OF_CHECKOUT = Path(__file__).resolve()
-SHARED = Path("/run" if os.geteuid() == 0 else "/run/lock")
+SHARED = Path("/run")
 # struct flock of Linux: type, whence, start, length, process.
 FLOCK = "hhqqi"
 

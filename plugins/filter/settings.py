@@ -77,6 +77,8 @@ IMAGES = ("hub", "proxy", "dask-gateway", "minimal", "astronomy", "pause")
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 NODE_PORT, NODE_PORT_HTTP = 30443, 30080
 STANDIN_CLIENT_ID = "z2jh-local"
+# Names below these lead nowhere on the Internet; the stand-in, which lets anyone in, starts under no other.
+PRIVATE_SUFFIXES = ("test", "localhost", "example", "invalid", "local", "internal", "home.arpa")
 HELM_VALUES = Path(__file__).resolve().parents[2] / "helm-values" / "jupyterhub.yml"
 LONGEST_ANNOUNCEMENT = 500
 # What kubeadm calls the networks of a cluster.
@@ -257,7 +259,6 @@ class Setting:
 
     name: str
     check: Check
-    secret: bool = False
 
 
 def _email(value: Any) -> str | None:
@@ -273,7 +274,7 @@ def _address(value: Any) -> str | None:
 
 
 def _name_or_empty(value: Any) -> str | None:
-    if value == "" or (_is_text(value) and re.fullmatch(rf"{LABEL}(\.{LABEL})*", value)):
+    if value == "" or (_is_text(value) and NODE_NAME.fullmatch(value)):
         return None
     return f"must be empty or a name in the cluster, such as standard, not {value!r}"
 
@@ -312,8 +313,8 @@ SETTINGS = (
     Setting("github_standin_hostname", _hostname),
     Setting("github_standin_port", _port),
     Setting("github_url", _https_url),
-    Setting("github_client_id", _credential, secret=True),
-    Setting("github_client_secret", _credential, secret=True),
+    Setting("github_client_id", _credential),
+    Setting("github_client_secret", _credential),
     Setting(
         "github_allowed_organizations",
         _list_of(re.compile(f"{ORGANIZATION.pattern}|{TEAM.pattern}"), "'organization' or 'organization:team'"),
@@ -329,8 +330,8 @@ SETTINGS = (
     Setting("existing_access", _choice("LoadBalancer", "Ingress", "NodePort")),
     Setting("existing_ingress_class", _name_or_empty),
     Setting("existing_registry", _registry),
-    Setting("existing_registry_username", _credential, secret=True),
-    Setting("existing_registry_password", _credential, secret=True),
+    Setting("existing_registry_username", _credential),
+    Setting("existing_registry_password", _credential),
     Setting("existing_images", _images),
     Setting("jupyterhub_chart", _chart),
     Setting("dask_gateway_chart", _chart),
@@ -438,6 +439,13 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
         yield from _credentials(values)
     elif values["github_client_id"] != STANDIN_CLIENT_ID:
         yield ("github_client_id is set, but sign-in goes to the stand-in: set github_url to https://github.com too.")
+    if local and values["github_url"] == standin:
+        for name in ("hub_hostname", "github_standin_hostname"):
+            if not values[name].endswith(tuple(f".{suffix}" for suffix in PRIVATE_SUFFIXES)):
+                yield (
+                    f"{name} {values[name]} is a name of the Internet, and the stand-in for GitHub lets anyone in: "
+                    "choose one below .test, or set github_url to https://github.com."
+                )
     if not local and values["github_url"] == standin:
         yield f"github_url {standin} is the stand-in, which lets anyone in: it is for place local; write https://github.com."
     if not local and values["hub_hostname"].endswith(".test"):

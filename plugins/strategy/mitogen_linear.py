@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import signal
 
 from ansible.plugins.strategy.linear import StrategyModule as Linear
@@ -17,14 +18,24 @@ description:
     takes two of them. Mitogen keeps an interpreter there, which has what it was sent before. A run in which nothing is
     to be changed took a third less of time and processor.
   - Tasks, their order and their results are those of C(linear). Without Mitogen, in an environment that is not
-    requirements/ansible.txt, it is C(linear).
+    requirements/ansible.txt, it is C(linear), as it is where the path of TMPDIR is too long for a socket in it.
 """
+
+UNIX_PATH_MAX = 107
+"""Longest path of a socket, in bytes (sun_path of unix(7), less the byte that ends it)."""
 
 try:
     import ansible_mitogen.affinity
     import mitogen.parent
+    import mitogen.unix
     from ansible_mitogen.strategy import StrategyMixin
+
+    # Its processes talk by a socket in TMPDIR. Where the kernel does not take the path they would wait for ever.
+    usable = len(os.fsencode(mitogen.unix.make_socket_path())) <= UNIX_PATH_MAX
 except ImportError:
+    usable = False
+
+if not usable:
     StrategyModule = Linear
 else:
     # Mitogen ties its processes to one CPU each, and with them the compilers that modules start on this machine.

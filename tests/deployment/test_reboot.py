@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from kubernetes.client import ApiException
 from live.cluster import HUB_NAMESPACE, Cluster
-from live.faults import HUB, container, until_hub_serves
+from live.faults import HUB, container, until_hub_serves, until_whole
 from live.memory import node_containers
 from live.nodes import podman
 from live.platform import Platform
 from live.polling import until
 from live.runs import up_again
-from urllib3.exceptions import HTTPError
 
 LOOK_UP = "import socket, sys; print(socket.getaddrinfo(sys.argv[1], None)[0][4][0])"
 
 pytestmark = [pytest.mark.life, pytest.mark.timeout(1200)]
-
-
-def ready(cluster: Cluster, nodes: set[str]) -> bool:
-    """Say whether all nodes and pods are well; an API server that still starts is no error."""
-    try:
-        return cluster.ready_nodes() == nodes and not cluster.unwell_pods()
-    except (ApiException, HTTPError):
-        return False
 
 
 def test_all_nodes_come_back(cluster: Cluster, platform: Platform) -> None:
@@ -33,7 +23,7 @@ def test_all_nodes_come_back(cluster: Cluster, platform: Platform) -> None:
     podman("stop", *sorted(nodes))
     assert node_containers() == []
     podman("start", *sorted(nodes))
-    until("all nodes and pods are well", lambda: ready(cluster, nodes), 300, every=2)
+    until_whole(cluster, nodes)
     assert all(podman("inspect", "--format={{.State.StartedAt}}", node) != started[node] for node in nodes)
     with platform.http() as hub:
         until("the hub answers", lambda: hub.get("/hub/health").status_code == 200, 60)
@@ -45,7 +35,7 @@ def test_a_worker_comes_back(cluster: Cluster, platform: Platform) -> None:
     podman("stop", worker)
     until("the cluster has seen it go", lambda: worker not in cluster.ready_nodes(), 120)
     podman("start", worker)
-    until("all nodes and pods are well", lambda: ready(cluster, nodes), 300, every=2)
+    until_whole(cluster, nodes)
     until_hub_serves(platform)
 
 
@@ -63,4 +53,4 @@ def test_names_are_found_while_a_control_plane_is_away(cluster: Cluster) -> None
             assert hub.run("python3", "-c", LOOK_UP, f"proxy-api.{HUB_NAMESPACE}").strip() == address
     finally:
         podman("start", control_plane)
-    until("all nodes and pods are well", lambda: ready(cluster, nodes), 300, every=2)
+    until_whole(cluster, nodes)

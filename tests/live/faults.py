@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import httpx
 from kubernetes import client
+from urllib3.exceptions import HTTPError
 
 from live.cluster import HUB_NAMESPACE, Cluster, Pod
 from live.nodes import run_on
@@ -49,6 +50,18 @@ def container(cluster: Cluster, selector: str) -> Container:
     found = cluster.core.read_namespaced_pod(pod.name, pod.namespace)
     name = found.status.container_statuses[0].container_id.removeprefix("containerd://")
     return Container(found.spec.node_name, name)
+
+
+def until_whole(cluster: Cluster, nodes: set[str]) -> None:
+    """Wait until these nodes are Ready and all pods are well; an API server that still starts is no error."""
+
+    def whole() -> bool:
+        try:
+            return cluster.ready_nodes() == nodes and not cluster.unwell_pods()
+        except (client.ApiException, HTTPError):
+            return False
+
+    until("all nodes and pods are well", whole, 300, every=2)
 
 
 def restarts(cluster: Cluster, selector: str) -> int:

@@ -103,6 +103,16 @@ BAD = [
         "hub_acme_email and hub_certificate are both set: the certificate is given, or asked for.",
     ),
     (
+        {"hub_hostname": "hub.example.org"},
+        "hub_hostname hub.example.org is a name of the Internet, and the stand-in for GitHub lets anyone in: "
+        "choose one below .test, or set github_url to https://github.com.",
+    ),
+    (
+        {"github_standin_hostname": "github.example.org", "github_url": "https://github.example.org:8444"},
+        "github_standin_hostname github.example.org is a name of the Internet, and the stand-in for GitHub lets "
+        "anyone in: choose one below .test, or set github_url to https://github.com.",
+    ),
+    (
         {**EXISTING, "existing_kubeconfig": ""},
         "existing_kubeconfig is empty: name the kubeconfig of the cluster that the platform shall run on.",
     ),

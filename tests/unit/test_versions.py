@@ -22,9 +22,9 @@ SHARING = sorted(path.parent.name for path in MODULES.glob("*/go.mod") if "k8s.i
     ("folder", "module", "version"),
     [
         ("kubernetes", "k8s.io/kubernetes", "kubernetes_version"),
-        ("etcd", "go.etcd.io/etcd/server/v3", "etcd_version"),
-        ("etcd", "go.etcd.io/etcd/etcdctl/v3", "etcd_version"),
-        ("etcd", "go.etcd.io/etcd/etcdutl/v3", "etcd_version"),
+        ("etcd", "go.etcd.io/etcd/server/v3", "kubeadm_etcd_tag"),
+        ("etcd", "go.etcd.io/etcd/etcdctl/v3", "kubeadm_etcd_tag"),
+        ("etcd", "go.etcd.io/etcd/etcdutl/v3", "kubeadm_etcd_tag"),
         ("coredns", "github.com/coredns/coredns", "coredns_version"),
         ("cilium", "github.com/cilium/cilium", "cilium_version"),
         ("helm", "helm.sh/helm/v3", "helm_version"),
@@ -36,7 +36,7 @@ SHARING = sorted(path.parent.name for path in MODULES.glob("*/go.mod") if "k8s.i
 def test_go_module_is_of_the_version(folder: str, module: str, version: str) -> None:
     pinned = re.search(rf"^(?:require )?\s*{re.escape(module)} v(\S+)", (MODULES / folder / "go.mod").read_text(), re.M)
     assert pinned is not None
-    assert pinned[1] == VERSIONS[version]
+    assert pinned[1] == VERSIONS[version].split("-")[0]
 
 
 @pytest.mark.parametrize("folder", SHARING)
