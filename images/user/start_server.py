@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import gc
 import importlib
+import site
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -142,8 +144,15 @@ def putting_off(server_app: type[Any]) -> type[Any]:
     return Server
 
 
+def make_user_site() -> None:
+    """Make the folder for packages of one's own: a kernel that starts before it is there would not look in it later."""
+    with suppress(OSError):
+        Path(site.getusersitepackages()).mkdir(parents=True, exist_ok=True)
+
+
 def main() -> None:
     """Start."""
+    make_user_site()
     # Imports leave next to no garbage, and looking for it takes a tenth of their time.
     gc.disable()
     with stand_ins():

@@ -61,6 +61,13 @@ def test_from_sign_in_to_a_result(page: Page, edwin: Person, shot: Shot) -> None
     page.goto("/hub/home")
     steps.see_sign_in_page(page)
 
+    # The server runs on, and is where the next sign-in leads.
+    steps.ask_to_sign_in(page)
+    steps.choose_account(page, "edwin")
+    steps.authorize(page, "edwin")
+    steps.wait_for_lab(page)
+    shot("back")
+
 
 def test_somebody_else_is_refused(page: Page, shot: Shot) -> None:
     steps.open_hub(page)

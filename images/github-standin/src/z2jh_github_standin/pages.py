@@ -54,10 +54,11 @@ class Pages:
         )
         callback = urlsplit(settings.callback_url)
         self.hub = f"{callback.scheme}://{callback.netloc}"
-        # Browsers apply form-action to the redirect after a form too, so the hub is in it.
+        # Browsers apply form-action to each redirect after a form too: to the hub, and on to the host name of a server that runs.
+        # (GitHub sends people on by a page in between.)
         self._policy = (
             "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
-            f"form-action 'self' {self.hub}"
+            f"form-action 'self' {self.hub} {callback.scheme}://*.{callback.netloc}"
         )
 
     def routes(self) -> list[Route | Mount]:
