@@ -54,8 +54,8 @@ class Pages:
         )
         callback = urlsplit(settings.callback_url)
         self.hub = f"{callback.scheme}://{callback.netloc}"
-        # Browsers apply form-action to each redirect after a form too: to the hub, and on to the host name of a server that runs.
-        # (GitHub sends people on by a page in between.)
+        # Browsers apply form-action to each redirect after a form too: to the hub, and on to the host name of a server
+        # that runs.
         self._policy = (
             "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
             f"form-action 'self' {self.hub} {callback.scheme}://*.{callback.netloc}"
