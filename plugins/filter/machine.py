@@ -97,9 +97,22 @@ def _overlap(one: str, other: str) -> bool:
     return ipaddress.IPv4Network(one).overlaps(ipaddress.IPv4Network(other))
 
 
+def with_networks(networks: Iterable[str], others: Iterable[str]) -> list[str]:
+    """Return networks, and after them those of the others, or addresses, that lie in none of them; IPv4."""
+    known = [ipaddress.IPv4Network(network) for network in networks]
+    further = sorted({ipaddress.IPv4Network(other) for other in others})
+    return [str(network) for network in known] + [
+        str(network) for network in further if not any(network.subnet_of(one) for one in known)
+    ]
+
+
 class FilterModule:
     """Ansible's entry point."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Name the filters of this file."""
-        return {"disk_needed": disk_needed, "machine_findings": machine_findings}
+        return {
+            "disk_needed": disk_needed,
+            "machine_findings": machine_findings,
+            "with_networks": with_networks,
+        }

@@ -221,6 +221,19 @@ def _cidr(value: Any) -> str | None:
     return None
 
 
+def _networks_of_others(value: Any) -> str | None:
+    if not isinstance(value, list):
+        return f"must be a list of IPv4 networks such as ['192.0.2.0/24'], not {value!r}"
+    for entry in value:
+        try:
+            ipaddress.IPv4Network(entry if _is_text(entry) else "")
+        except ValueError:
+            return f"must be a list of IPv4 networks such as ['192.0.2.0/24']; {entry!r} is not one"
+        if ipaddress.IPv4Network(entry).prefixlen == 0:
+            return "holds 0.0.0.0/0, which is every address: name the networks that are to be closed"
+    return None
+
+
 def _absolute_path(value: Any) -> str | None:
     if not _is_text(value) or not value.startswith("/"):
         return f"must be a path from the root, such as /var/cache/z2jh, not {value!r}"
@@ -325,6 +338,7 @@ SETTINGS = (
     Setting("node_cidr", _cidr),
     Setting("pod_cidr", _cidr),
     Setting("service_cidr", _cidr),
+    Setting("closed_networks", _networks_of_others),
     Setting("existing_kubeconfig", _file),
     Setting("existing_storage_class", _name_or_empty),
     Setting("existing_access", _choice("LoadBalancer", "Ingress", "NodePort")),

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import subprocess
 from collections.abc import Iterator
 
 import pytest
-from live.cluster import Cluster, Pod
+from live.cluster import Cluster, Pod, connect_from_here
 from live.nodes import run_on, succeeds_on
 from live.polling import until
 
 ADDRESS = "169.254.169.254"
 SERVE = ["python3", "-m", "http.server", "--bind", ADDRESS, "--directory", "/var/empty", "80"]
 CONNECTS = f"import socket; socket.create_connection(('{ADDRESS}', 80), 3)"
+
+
+@pytest.fixture
+def listener() -> Iterator[int]:
+    """Listen at every address of this machine; yields the port."""
+    with socket.create_server(("0.0.0.0", 0), backlog=16) as server:  # noqa: S104
+        yield int(server.getsockname()[1])
+
+
+def test_a_pod_reaches_no_address_of_the_machine(listener: int, grace_pod: Pod) -> None:
+    listed = json.loads(subprocess.run(["ip", "-json", "-4", "address"], check=True, capture_output=True).stdout)
+    addresses = [one["local"] for device in listed for one in device["addr_info"] if device["ifname"] != "lo"]
+    assert addresses
+    for address in addresses:
+        # Control: this machine itself reaches it there.
+        assert connect_from_here(address, listener) == "open", address
+        assert grace_pod.connect(address, listener) != "open", address
 
 
 @pytest.fixture

@@ -26,6 +26,20 @@ def _image(name: str) -> dict[str, str]:
     }
 
 
+# As group_vars/all/main.yml has them, and a network of an institute.
+NETWORKS_CLOSED = [
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "168.63.129.16/32",
+    "192.0.0.0/24",
+    "198.18.0.0/15",
+    "192.0.2.0/24",
+]
+
 # What Ansible would know when it renders helm-values/.
 VARIABLES: Values = {
     "images_built": {image["name"]: _image(image["name"]) for image in IMAGES},
@@ -34,6 +48,7 @@ VARIABLES: Values = {
     "hub_node_port": 30443,
     "hub_http_node_port": 30080,
     "hub_names": ["hub.z2jh.test", "*.hub.z2jh.test"],
+    "networks_closed": NETWORKS_CLOSED,
     "hub_subdomain_host": "https://hub.z2jh.test:8443",
     "existing_access": "LoadBalancer",
     "existing_ingress_class": "",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from jinja2 import Environment, FileSystemLoader
-from rendering import ROOT
+from rendering import NETWORKS_CLOSED, ROOT
 
 ROLE = ROOT / "roles" / "dask_gateway"
 ARCHIVE = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["__dask_gateway_egress_of_places"]["local"]
@@ -34,7 +34,9 @@ def policies() -> list[dict[str, Any]]:
     environment = Environment(loader=FileSystemLoader(ROLE / "templates"), trim_blocks=True, autoescape=False)  # noqa: S701
     environment.filters["to_json"] = json.dumps
     text = environment.get_template("networkpolicies.yaml.j2").render(
-        dask_gateway_cluster_egress=ARCHIVE, dask_gateway_api_server_ports=[6443]
+        dask_gateway_cluster_egress=ARCHIVE,
+        dask_gateway_api_server_ports=[6443],
+        dask_gateway_closed_networks=NETWORKS_CLOSED,
     )
     return list(yaml.safe_load_all(text))
 
@@ -153,6 +155,8 @@ def test_clusters_reach_no_hub_no_notebook_no_private_address(policies: list[dic
         ("10.96.0.1", False),
         ("10.89.40.11", False),
         ("100.100.1.1", False),
+        ("168.63.129.16", False),
+        ("192.0.2.2", False),
     ],
 )
 def test_addresses_outside(policies: list[dict[str, Any]], address: str, open_: bool) -> None:

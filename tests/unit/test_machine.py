@@ -172,3 +172,9 @@ def test_a_file_system_is_measured_once_at_the_nearest_folder(tmp_path: Path) ->
     free = probe.free_mib([str(tmp_path / "not" / "there"), str(tmp_path)])
     assert list(free) == [str(tmp_path / "not" / "there")]
     assert free[str(tmp_path / "not" / "there")] > 0
+
+
+def test_networks_are_joined_by_those_that_lie_in_none_of_them() -> None:
+    private = ["10.0.0.0/8", "192.168.0.0/16"]
+    others = ["192.0.2.2", "10.89.40.1", "198.51.100.0/24", "192.0.2.2"]
+    assert machine.with_networks(private, others) == [*private, "192.0.2.2/32", "198.51.100.0/24"]

@@ -35,6 +35,7 @@ GOOD: dict[str, Any] = {
     "node_cidr": "10.89.40.0/24",
     "pod_cidr": "10.244.0.0/16",
     "service_cidr": "10.96.0.0/16",
+    "closed_networks": [],
     "existing_kubeconfig": "",
     "existing_storage_class": "",
     "existing_access": "LoadBalancer",
@@ -101,6 +102,18 @@ BAD = [
             "hub_certificate_key": "/etc/ssl/hub.key",
         },
         "hub_acme_email and hub_certificate are both set: the certificate is given, or asked for.",
+    ),
+    (
+        {"closed_networks": "192.0.2.0/24"},
+        "closed_networks must be a list of IPv4 networks such as ['192.0.2.0/24'], not '192.0.2.0/24'.",
+    ),
+    (
+        {"closed_networks": ["192.0.2.1/24"]},
+        "closed_networks must be a list of IPv4 networks such as ['192.0.2.0/24']; '192.0.2.1/24' is not one.",
+    ),
+    (
+        {"closed_networks": ["0.0.0.0/0"]},
+        "closed_networks holds 0.0.0.0/0, which is every address: name the networks that are to be closed.",
     ),
     (
         {"hub_hostname": "hub.example.org"},
