@@ -130,6 +130,10 @@ ahead:
   description: Seconds that this machine's clock is ahead of O(clock); the time that asking takes counts too.
   type: float
   returned: when O(clock) is given
+addresses:
+  description: IPv4 addresses of the machine.
+  type: list
+  returned: always
 networks:
   description: IPv4 networks that routes lead to, each with its device and the machine's own address on it, if any.
   type: list
@@ -282,6 +286,11 @@ def networks(routes: list[dict[str, Any]]) -> list[dict[str, str]]:
     ]
 
 
+def addresses(devices: list[dict[str, Any]]) -> list[str]:
+    """Return the machine's addresses, from what `ip -json address` says."""
+    return [entry["local"] for device in devices for entry in device.get("addr_info", [])]
+
+
 def reach(peer: str) -> tuple[str, str]:
     """Return an ADDRESS:PORT and why it is not reached, if so. Refusing is an answer."""
     address, _, port = peer.rpartition(":")
@@ -353,6 +362,7 @@ def main() -> None:
     params: dict[str, Any] = module.params
     now = time.time()
     code, routes, _ = module.run_command(["ip", "-json", "-4", "route"])
+    devices = module.run_command(["ip", "-json", "-4", "address"])[1] if code == 0 else "[]"
     with ThreadPoolExecutor(max_workers=16) as pool:
         answers = dict(pool.map(reach, params["peers"]))
     module.exit_json(
@@ -369,6 +379,7 @@ def main() -> None:
         node=node(params["kubelet"]),
         system=system(),
         ahead=now - params["clock"] if params["clock"] else None,
+        addresses=addresses(json.loads(devices)),
         networks=networks(json.loads(routes)) if code == 0 else [],
         unreached={peer: why for peer, why in answers.items() if why},
         unknown=unknown(params["names"]),

@@ -68,6 +68,7 @@ def test_what_is_no_snapshot_changes_nothing(cluster: Cluster, names: tuple[str,
     finally:
         run_on(node, "rm", "/var/backups/etcd/broken")
     assert names[0] in there(cluster)
+    assert run_on(node, "ls", "/var/lib/etcd").split() == ["member"]
     assert run_on(node, "ls", "/etc/kubernetes/manifests").split() == [
         f"{name}.yaml" for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
     ]

@@ -25,6 +25,7 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(restore, "STOPPED", tmp_path / "stopped")
     monkeypatch.setattr(restore, "DATA", tmp_path / "data")
     monkeypatch.setattr(restore, "CTR", ("false",))
+    monkeypatch.setattr(restore, "NODES", ("false",))
     monkeypatch.setattr(restore, "succeeds", lambda *_: True)
     return tmp_path
 
@@ -46,17 +47,34 @@ def test_more_than_one_control_plane_is_refused(node: Path, monkeypatch: pytest.
     assert "has the control planes cp1, cp2" in refusal(node / "etcd.db", monkeypatch)
 
 
+def test_what_the_cluster_has_besides_the_inventory_is_refused(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that was to remove the others was cut off."""
+    monkeypatch.setattr(restore, "NODES", ("echo", "cp1 cp3"))
+    assert "has the control planes cp1, cp3" in refusal(node / "etcd.db", monkeypatch)
+
+
 def test_without_a_kubelet_nothing_would_stop(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restore, "succeeds", lambda *_: False)
     assert "The kubelet does not run" in refusal(node / "etcd.db", monkeypatch)
 
 
 def test_a_snapshot_that_cannot_be_read_stops_nothing(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert f"etcdutl cannot read {node / 'etcd.db'}" in refusal(node / "etcd.db", monkeypatch)
+    (node / "data/member").mkdir(parents=True)
+    assert f"etcdutl cannot restore {node / 'etcd.db'}" in refusal(node / "etcd.db", monkeypatch)
+    assert (node / "manifests/etcd.yaml").exists()
+    assert (node / "data/member").exists()
+
+
+def test_what_was_cut_off_runs_again_with_the_data_of_before(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that was killed has left the manifests where nothing starts them, and the next one fails, too."""
+    (node / "data/member").mkdir(parents=True)
+    (node / "manifests/etcd.yaml").rename(node / "stopped/etcd.yaml")
+    assert "etcdutl cannot restore" in refusal(node / "etcd.db", monkeypatch)
     assert (node / "manifests/etcd.yaml").exists()
 
 
-def test_what_was_cut_off_is_found(node: Path) -> None:
-    """A run that was killed has left the manifests where nothing starts them."""
+def test_etcd_does_not_start_with_nothing(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would make an empty cluster, and the kubelet would end all pods."""
     (node / "manifests/etcd.yaml").rename(node / "stopped/etcd.yaml")
-    assert restore.manifest("etcd") == node / "stopped/etcd.yaml"
+    assert "etcdutl cannot restore" in refusal(node / "etcd.db", monkeypatch)
+    assert (node / "stopped/etcd.yaml").exists()

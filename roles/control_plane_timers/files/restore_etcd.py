@@ -2,7 +2,7 @@
 """Go back to a snapshot of etcd, on the only control plane of a cluster.
 
 Usage: FILE. What was written since is lost to the cluster; the data of until now is kept in etcd's folder. Nothing is
-stopped before the snapshot was read to its end, and what was cut off is finished by running it again.
+stopped before the snapshot was restored to its end, and what was cut off is finished by running it again.
 The order is that of "Restoring a cluster" in etcd's documentation. Revisions go on at a number that no client has seen,
 so that nobody takes what it remembers for newer than what is there.
 """
@@ -21,7 +21,13 @@ from functools import partial
 from pathlib import Path
 
 CTR = ("ctr", "--namespace=k8s.io")
-READY = ("kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "--request-timeout=5s", "get", "--raw=/readyz")
+CONTAINER = "z2jh-restore-etcd"
+KUBECTL = ("kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "--request-timeout=5s")
+READY = (*KUBECTL, "get", "--raw=/readyz")
+NODES = (
+    *(*KUBECTL, "get", "nodes", "--selector=node-role.kubernetes.io/control-plane"),
+    "--output=jsonpath={.items[*].metadata.name}",
+)
 DATA = Path("/var/lib/etcd")
 MANIFESTS = Path("/etc/kubernetes/manifests")
 # The control planes of the inventory, each with its address, and where manifests are while nothing may run.
@@ -44,8 +50,8 @@ def succeeds(*command: str) -> bool:
 
 
 def ended(pod: str) -> bool:
-    """Say whether a static pod has no container that runs."""
-    known = output(*CTR, "containers", "list", "--quiet", f'labels."io.kubernetes.container.name"=={pod}').split()
+    """Say whether the kubelet has ended a static pod: nothing of it runs, nor what holds its network."""
+    known = output(*CTR, "containers", "list", "--quiet", f'labels."io.kubernetes.pod.name"=={pod}').split()
     tasks = [line.split() for line in output(*CTR, "tasks", "list").splitlines()[1:]]
     return not any(name in known and status == "RUNNING" for name, _, status in tasks)
 
@@ -59,6 +65,20 @@ def wait(condition: str, check: Callable[[], bool]) -> None:
         time.sleep(1)
 
 
+def only_member() -> tuple[str, str]:
+    """Return the name and the address of this control plane, which has to be the only one.
+
+    The inventory says so, and the cluster too if it answers: a run that adds or removes others may have been cut off.
+    """
+    members: dict[str, str] = json.loads(MEMBERS.read_text())
+    nodes = subprocess.run(NODES, check=False, capture_output=True, text=True)
+    names = {*members, *(nodes.stdout.split() if nodes.returncode == 0 else [])}
+    if len(names) != 1:
+        sys.exit(f"The cluster has the control planes {', '.join(sorted(names))}: this goes back with one alone.")
+    ((name, address),) = members.items()
+    return name, address
+
+
 def manifest(name: str) -> Path:
     """Return where a manifest is: with the kubelet, or with what is stopped."""
     return next(folder / f"{name}.yaml" for folder in (MANIFESTS, STOPPED) if (folder / f"{name}.yaml").exists())
@@ -69,6 +89,9 @@ def restore(snapshot: Path, node: str, address: str, target: Path) -> None:
     image = re.search(r"(?m)^\s*image: (\S+)$", manifest("etcd").read_text())
     if not image:
         sys.exit(f"{manifest('etcd')} names no image.")
+    # What was cut off has left them.
+    succeeds(*CTR, "tasks", "delete", "--force", CONTAINER)
+    succeeds(*CTR, "containers", "delete", CONTAINER)
     shutil.rmtree(target, ignore_errors=True)
     peer = f"https://{address}:2380"
     subprocess.run(
@@ -76,7 +99,7 @@ def restore(snapshot: Path, node: str, address: str, target: Path) -> None:
             *(*CTR, "run", "--rm"),
             f"--mount=type=bind,src={snapshot.parent},dst=/snapshots,options=rbind:ro",
             f"--mount=type=bind,src={target.parent},dst={target.parent},options=rbind:rw",
-            *(image[1], "z2jh-restore-etcd", "etcdutl", "snapshot", "restore", f"/snapshots/{snapshot.name}"),
+            *(image[1], CONTAINER, "etcdutl", "snapshot", "restore", f"/snapshots/{snapshot.name}"),
             *(f"--data-dir={target}", f"--name={node}", f"--initial-cluster={node}={peer}"),
             *(f"--initial-advertise-peer-urls={peer}", f"--bump-revision={REVISIONS}", "--mark-compacted"),
         ],
@@ -84,38 +107,49 @@ def restore(snapshot: Path, node: str, address: str, target: Path) -> None:
     )
 
 
+def stop(node: str) -> None:
+    """Take the manifests away, and wait until the kubelet has ended what they ask for."""
+    STOPPED.mkdir(mode=0o700, exist_ok=True)
+    for path in MANIFESTS.glob("*.yaml"):
+        path.rename(STOPPED / path.name)
+    for pod in ("kube-apiserver", "etcd"):
+        wait(f"{pod} has ended", partial(ended, f"{pod}-{node}"))
+
+
+def start() -> None:
+    """Give the manifests back, unless etcd would make an empty cluster of its own."""
+    if not (DATA / "member").exists():
+        return
+    for path in STOPPED.glob("*.yaml"):
+        path.rename(MANIFESTS / path.name)
+
+
 def main() -> None:
     """Check, read the snapshot, stop the control plane, change its data, and start it."""
+    if len(sys.argv) != 2:
+        sys.exit("Usage: z2jh-restore-etcd FILE, a snapshot such as those in /var/backups/etcd.")
     snapshot = Path(sys.argv[1]).resolve()
     if not snapshot.is_file():
         sys.exit(f"There is no snapshot {snapshot}: they are in /var/backups/etcd.")
-    members = json.loads(MEMBERS.read_text())
-    if len(members) != 1:
-        sys.exit(f"The cluster has the control planes {', '.join(sorted(members))}: this goes back with one alone.")
+    node, address = only_member()
     if not succeeds("systemctl", "is-active", "--quiet", "kubelet"):
         sys.exit("The kubelet does not run, which stops and starts the control plane: systemctl start kubelet.")
-    ((node, address),) = members.items()
     restored = DATA / "restored"
     try:
-        restore(snapshot, node, address, restored)
-    except subprocess.CalledProcessError:
-        sys.exit(f"etcdutl cannot read {snapshot}, as the lines above say. Nothing was changed.")
-    STOPPED.mkdir(mode=0o700, exist_ok=True)
-    try:
-        for path in MANIFESTS.glob("*.yaml"):
-            path.rename(STOPPED / path.name)
+        try:
+            restore(snapshot, node, address, restored)
+        except subprocess.CalledProcessError:
+            sys.exit(f"etcdutl cannot restore {snapshot}, as the lines above say: the data is as it was.")
         print("Stopping the control plane.", flush=True)
-        for pod in ("kube-apiserver", "etcd"):
-            wait(f"{pod} has ended", partial(ended, pod))
-        kept = DATA / BEFORE.format(datetime.now(tz=UTC))
+        stop(node)
         if (DATA / "member").exists():
+            kept = DATA / BEFORE.format(datetime.now(tz=UTC))
             (DATA / "member").rename(kept)
+            print(f"The data of until now is in {kept}.", flush=True)
         (restored / "member").rename(DATA / "member")
-        restored.rmdir()
-        print(f"The data of until now is in {kept}.", flush=True)
     finally:
-        for path in STOPPED.glob("*.yaml"):
-            path.rename(MANIFESTS / path.name)
+        shutil.rmtree(restored, ignore_errors=True)
+        start()
     wait("the API server is ready", lambda: succeeds(*READY))
     print(f"The control plane runs with what {snapshot} holds.")
 
