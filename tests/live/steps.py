@@ -57,8 +57,8 @@ def wait_for_lab(page: Page) -> None:
     """Wait until JupyterLab is ready."""
     page.wait_for_url(re.compile(r"/user/[^/]+/lab"), timeout=SPAWN_MILLISECONDS)
     expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=60_000)
-    # Whatever folder was open last.
-    expect(page.locator(".jp-DirListing-item").first).to_be_visible(timeout=60_000)
+    # Whatever was open last.
+    expect(page.locator("#jp-main-dock-panel")).to_be_visible(timeout=60_000)
 
 
 def in_folder(page: Page, name: str) -> Locator:
