@@ -34,22 +34,22 @@ def test_every_extension_answers(platform: Platform, ada: Person, path: str) -> 
         assert server.get(platform.server("ada", "nobody/has/this")).status_code == 404
 
 
-# Run in a server's pod: says whether modules in the home are found, by the Python of kernels and by that of the server.
+# Run in a server's pod: says whether modules in the home are found, by the Python of kernels and by that of the server, and programs.
 IN_HOME = """
 import subprocess, sys
 def finds(*options):
     found = "import site; print(site.getusersitepackages() in __import__('sys').path)"
     return subprocess.check_output([sys.executable, *options, "-c", found], text=True).strip()
+import os
 from pathlib import Path
-import pip, site
-Path(site.getusersitepackages()).mkdir(parents=True, exist_ok=True)
 server = Path("/opt/z2jh/bin/jupyterhub-singleuser").read_text().splitlines()[0].split()
-print(finds(), finds(*server[1:]))
+print(finds(), finds(*server[1:]), f"{Path.home()}/.local/bin" in os.environ["PATH"].split(":"))
 """
 
 
 def test_packages_in_the_home_are_for_kernels_not_for_the_server(ada_pod: Pod) -> None:
-    assert ada_pod.python(IN_HOME).split() == ["True", "False"]
+    """Also in a home where there are none yet: a kernel looks only in folders that there are when it starts."""
+    assert ada_pod.python(IN_HOME).split() == ["True", "False", "True"]
 
 
 def test_it_is_started_by_our_program(ada_pod: Pod) -> None:
