@@ -34,7 +34,7 @@ def test_every_extension_answers(platform: Platform, ada: Person, path: str) -> 
         assert server.get(platform.server("ada", "nobody/has/this")).status_code == 404
 
 
-# Run in a server's pod: says whether modules in the home are found, by the Python of kernels and by that of the server, and programs.
+# Run in a server's pod: says whether modules in the home are found, by kernels and by the server, and programs in it.
 IN_HOME = """
 import subprocess, sys
 def finds(*options):
