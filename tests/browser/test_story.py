@@ -62,6 +62,7 @@ def test_from_sign_in_to_a_result(page: Page, edwin: Person, shot: Shot) -> None
     steps.see_sign_in_page(page)
 
     # The server runs on, and is where the next sign-in leads; GitHub still knows who it is.
+    steps.open_hub(page)
     page.get_by_role("button", name="Sign in with GitHub").click()
     steps.authorize(page, "edwin")
     steps.wait_for_lab(page)
