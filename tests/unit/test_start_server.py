@@ -213,6 +213,6 @@ def test_stand_ins_go_when_an_import_fails(start: ModuleType) -> None:
 def test_our_start_is_the_one_that_the_chart_calls() -> None:
     lines = (CHECKOUT / "images/user/Containerfile").read_text().splitlines()
     assert "COPY images/user/start_server.py /opt/z2jh/bin/jupyterhub-singleuser" in lines
-    assert "ENV PATH=/opt/z2jh/bin:$PATH" in lines
+    assert "ENV PATH=/opt/z2jh/bin:$PATH:/home/jovyan/.local/bin" in lines
     assert 'CMD ["jupyterhub-singleuser"]' in lines
     assert os.access(CHECKOUT / "images/user/start_server.py", os.X_OK)
