@@ -11,7 +11,7 @@ from live.platform import Platform
 from live.polling import until
 from machines.acme import acme_server
 from machines.site import HUB, Site
-from machines.test_hosts import traces
+from machines.test_hosts import forward_nothing, traces
 
 pytestmark = [pytest.mark.life, pytest.mark.timeout(3600)]
 
@@ -45,6 +45,7 @@ def test_an_acme_server_signs_and_signs_again(site: Site, tmp_path: Path) -> Non
             hub_acme_server=server.directory,
             hub_certificate_ca=server.root,
         )
+        forward_nothing(machines, *machines.addresses)
         run = site.up()
         assert run.code == 0, run.tasks("failed") + run.tasks("unreachable")
         platform = site.platform
